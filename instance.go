@@ -1,0 +1,174 @@
+package muster
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Instance is one running copy of a service. A published instance is immutable; use [Instance.Clone] to change one.
+type Instance struct {
+	Namespace string
+	Service   string
+	ID        string // unique within the service; where a back end chooses keys by address, host:port
+	Endpoints []Endpoint
+	Status    Status            // as the instance reports it
+	Zone      string            // placement label; "" is no zone
+	Version   string            // of the software
+	Tier      int               // 0 is used first; higher ones when lower ones are short
+	Weight    *int              // share of traffic relative to the others, 0..10000; nil means DefaultWeight
+	Metadata  map[string]string // free labels, at most 16 KiB; keys under "muster." are ours
+	Started   time.Time         // when the process started, as it says; may be zero
+
+	// Set by the back end; ignored on registration.
+
+	Registered time.Time // when this lease began
+	Override   Status    // the back end's own status override (Eureka's); Unknown means none
+	Intent     *Intent   // what an operator wants; nil means nothing
+
+	// Owner is the random name of the Registration that holds the key; the last one to register takes a key over.
+	Owner string
+}
+
+// DefaultWeight is the weight of an instance that states none.
+const DefaultWeight = 10
+
+// Endpoint is one way to reach an instance.
+type Endpoint struct {
+	Scheme  string // "http", "https", "thrift", "grpc", …: lower case
+	Address string // host:port, IPv6 in brackets
+}
+
+// String reads "http://10.0.0.7:8080".
+func (e Endpoint) String() string { return e.Scheme + "://" + e.Address }
+
+// ParseEndpoint reads "scheme://host:port"; the host may be empty, to be filled on registration.
+//
+// Errors: Invalid.
+func ParseEndpoint(s string) (Endpoint, error) {
+	scheme, addr, ok := strings.Cut(s, "://")
+	if !ok {
+		return Endpoint{}, invalid("endpoint %q is not scheme://host:port", s)
+	}
+	e := Endpoint{Fold(scheme), strings.TrimSuffix(addr, "/")}
+	return e, e.check(false)
+}
+
+// Key returns the instance's key.
+func (in *Instance) Key() Key { return Key{in.Namespace, in.Service, in.ID} }
+
+// Endpoint returns the first endpoint with that scheme, or simply the first for "".
+func (in *Instance) Endpoint(scheme string) (Endpoint, bool) {
+	for _, e := range in.Endpoints {
+		if scheme == "" || e.Scheme == scheme {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
+}
+
+// Clone returns a copy that shares nothing with in but its intent, which is immutable too.
+func (in *Instance) Clone() *Instance {
+	out := *in
+	out.Endpoints = slices.Clone(in.Endpoints)
+	out.Metadata = maps.Clone(in.Metadata)
+	if in.Weight != nil {
+		out.Weight = new(*in.Weight)
+	}
+	return &out
+}
+
+// Validate says what is wrong with an instance that is about to be registered: names, endpoints, weight, sizes.
+//
+// Errors: Invalid.
+func (in *Instance) Validate() error {
+	if err := CheckNamespace(in.Namespace); err != nil {
+		return err
+	}
+	if err := CheckService(in.Service); err != nil {
+		return err
+	}
+	if err := CheckID(in.ID); err != nil {
+		return err
+	}
+	if n := len(in.Endpoints); n == 0 || n > MaxEndpoints {
+		return invalid("%d endpoints, 1 to %d are allowed", n, MaxEndpoints)
+	}
+	for _, e := range in.Endpoints {
+		if err := e.check(true); err != nil {
+			return err
+		}
+	}
+	if in.Weight != nil && (*in.Weight < 0 || *in.Weight > MaxWeight) {
+		return invalid("weight %d is outside 0..%d", *in.Weight, MaxWeight)
+	}
+	if in.Tier < 0 || in.Tier > 100 {
+		return invalid("tier %d is outside 0..100", in.Tier)
+	}
+	if int(in.Status) >= len(statusNames) {
+		return invalid("%v is not a status", in.Status)
+	}
+	if err := checkText("zone", in.Zone, MaxZone); err != nil {
+		return err
+	}
+	if err := checkText("version", in.Version, MaxZone); err != nil {
+		return err
+	}
+	return checkMetadata(in.Metadata)
+}
+
+func checkMetadata(m map[string]string) error {
+	if len(m) > MaxMetadata {
+		return invalid("%d metadata entries, at most %d are allowed", len(m), MaxMetadata)
+	}
+	size := 0
+	for k, v := range m {
+		if k == "" || len(k) > MaxMetadataKey {
+			return invalid("metadata key of %d bytes, 1 to %d are allowed", len(k), MaxMetadataKey)
+		}
+		size += len(k) + len(v)
+	}
+	if size > MaxMetadataBytes {
+		return invalid("metadata has %d bytes, at most %d are allowed", size, MaxMetadataBytes)
+	}
+	return nil
+}
+
+func (e Endpoint) check(needHost bool) error {
+	if e.Scheme == "" || len(e.Scheme) > 32 {
+		return invalid("endpoint %q has no scheme", e)
+	}
+	for i := range len(e.Scheme) {
+		c := e.Scheme[i]
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("+-.", c) >= 0) {
+			return invalid("endpoint %q: scheme must be lower-case letters, digits, + - .", e)
+		}
+	}
+	host, port, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		return invalid("endpoint %q is not scheme://host:port (IPv6 in brackets)", e)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return invalid("endpoint %q: port %q is not a number from 1 to 65535", e, port)
+	}
+	if len(host) > 253 || strings.ContainsAny(host, " /?#@\"<>\\^`{|}") {
+		return invalid("endpoint %q: %q is not a host", e, host)
+	}
+	if needHost && wildcard(host) {
+		return invalid("endpoint %q names no host that others can reach", e)
+	}
+	return nil
+}
+
+// wildcard reports whether host names no particular machine: empty, 0.0.0.0 or ::.
+func wildcard(host string) bool {
+	if host == "" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsUnspecified()
+}

@@ -1,0 +1,141 @@
+package muster
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Intent is what an operator wants for one instance. It is a record of its own, beside the instance: registering again does
+// not undo it, and an instance that goes and comes back finds it waiting. A nil field is no opinion.
+type Intent struct {
+	Enabled *bool     // false takes the instance out of traffic; true lifts that, it never forces
+	Weight  *int      // replaces the instance's own weight, 0..10000
+	Note    string    // shown beside the instance
+	By      string    // who wrote it, as far as the back end could prove or was told
+	Why     string    // the reason given
+	Until   time.Time // when it ends by itself; zero means never
+	At      time.Time // when it was written
+	Rev     uint64    // grows with each write; guards the next one
+}
+
+// Empty reports whether the intent asks for nothing: no switch, no weight and no note.
+func (it *Intent) Empty() bool {
+	return it == nil || it.Enabled == nil && it.Weight == nil && it.Note == ""
+}
+
+// Validate says what is wrong with an intent that is about to be written.
+//
+// Errors: Invalid.
+func (it *Intent) Validate() error {
+	if it.Weight != nil && (*it.Weight < 0 || *it.Weight > MaxWeight) {
+		return invalid("weight %d is outside 0..%d", *it.Weight, MaxWeight)
+	}
+	for what, s := range map[string]string{"note": it.Note, "by": it.By, "why": it.Why} {
+		if err := checkText(what, s, MaxText); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Effective is the one answer to "may this instance get traffic, and how much of it".
+type Effective struct {
+	Status  Status // Up only if it may get traffic
+	Weight  int    // share relative to the others; meaningful when Up
+	Because string // why, in words for an operator; "" when it is simply up with its own weight
+}
+
+// Up reports whether the instance may get traffic.
+func (e Effective) Up() bool { return e.Status == Up }
+
+// Effective merges what the instance reports, the back end's override and the operator's intent. The first rule that applies
+// wins: reported neither Up nor OutOfService → as reported; Enabled=false → OutOfService; the back end's override; as
+// reported. Weight is the intent's, else the instance's; an Up instance with weight 0 is OutOfService.
+func (in *Instance) Effective() Effective {
+	e := Effective{Status: in.Status, Weight: in.ownWeight()}
+	if in.Intent != nil && in.Intent.Weight != nil {
+		e.Weight = *in.Intent.Weight
+		e.Because = in.Intent.because(fmt.Sprintf("weight %d", e.Weight))
+	}
+	switch {
+	case in.Status != Up && in.Status != OutOfService:
+		e.Because = "reports " + in.Status.String()
+	case in.Intent != nil && in.Intent.Enabled != nil && !*in.Intent.Enabled:
+		e.Status = OutOfService
+		e.Because = in.Intent.because("disabled")
+	case in.Override != Unknown && in.Override != in.Status:
+		e.Status = in.Override
+		e.Because = "status override " + in.Override.String()
+	case in.Status == OutOfService:
+		e.Because = "reports out_of_service"
+	}
+	if e.Status == Up && e.Weight == 0 {
+		e.Status = OutOfService
+		if e.Because == "" {
+			e.Because = "weight 0"
+		}
+	}
+	return e
+}
+
+// effectively reports whether the instance may get traffic and with what weight, as [Instance.Effective] does, without
+// building the reason.
+func (in *Instance) effectively() (up bool, weight int) {
+	weight = in.ownWeight()
+	if in.Intent != nil && in.Intent.Weight != nil {
+		weight = *in.Intent.Weight
+	}
+	status := in.Status
+	switch {
+	case status != Up && status != OutOfService:
+	case in.Intent != nil && in.Intent.Enabled != nil && !*in.Intent.Enabled:
+		return false, weight
+	case in.Override != Unknown:
+		status = in.Override
+	}
+	return status == Up && weight > 0, weight
+}
+
+func (in *Instance) ownWeight() int {
+	if in.Weight == nil {
+		return DefaultWeight
+	}
+	return *in.Weight
+}
+
+func (it *Intent) because(what string) string {
+	if it.By != "" {
+		what += " by " + it.By
+	}
+	if it.Why != "" {
+		what += ": " + it.Why
+	}
+	if !it.Until.IsZero() {
+		what += ", until " + it.Until.UTC().Format(time.RFC3339)
+	}
+	return what
+}
+
+// IntentStore is implemented by drivers whose back end can keep intents.
+type IntentStore interface {
+	// Intent returns the intent for k, or nil when there is none. The instance need not be registered.
+	//
+	// Errors: Unavailable, Denied.
+	Intent(ctx context.Context, k Key) (*Intent, error)
+	// SetIntent writes it in place of the intent whose Rev is it.Rev (0: there is none) and returns it as stored, with Rev,
+	// At and By set. An [Intent.Empty] one removes the record. It returns when the write is durable as Terms promises.
+	//
+	// Errors: Conflict (the stored Rev differs; read again), Invalid, Denied, Exhausted, Unavailable.
+	SetIntent(ctx context.Context, k Key, it Intent) (*Intent, error)
+	// Terms says what an intent is worth on this back end.
+	Terms() Terms
+}
+
+// Terms says honestly how long intents live on a back end and whom they reach.
+type Terms struct {
+	Durable bool   // survives a restart of the back end and of the instance
+	Expires bool   // Until is honoured by the back end itself
+	Reaches string // whom: "every client of this server", …
+	Lives   string // where and how long, in a sentence
+}
