@@ -1,0 +1,13 @@
+//go:build unix && !linux
+
+package peer
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup gives a program a process group.
+func ownGroup(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}

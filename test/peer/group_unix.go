@@ -1,0 +1,26 @@
+//go:build unix
+
+package peer
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// killGroup kills a program and all that it started. It may be called again after the program was waited for, for what outlived it.
+func killGroup(p *os.Process) {
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // ESRCH: the whole group has ended
+}
+
+func pauseGroup(p *os.Process) error  { return syscall.Kill(-p.Pid, syscall.SIGSTOP) }
+func resumeGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGCONT) }
+
+// stopGroup asks a program to end; one that is paused hears it only when it goes on.
+func stopGroup(p *os.Process) error {
+	err := syscall.Kill(p.Pid, syscall.SIGTERM)
+	if errors.Is(err, syscall.ESRCH) {
+		return nil // it ended meanwhile
+	}
+	return errors.Join(err, resumeGroup(p))
+}
