@@ -1,0 +1,33 @@
+# `make help` lists what there is. A bare Debian machine needs Go 1.26, make and root for the first `make test`, nothing else.
+
+SHELL := /bin/bash
+export PATH := $(PATH):/usr/local/go/bin
+
+# ARGS is handed on: make demo ARGS=--once, make bench ARGS='-run ^$$ -bench Pick'.
+ARGS ?=
+
+.PHONY: help demo check test bench soak setup
+
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/^test-%/test-AREA/' | expand -t 12
+
+demo: ## services, calls and failures on this machine, live; ARGS=--once for twenty seconds of it
+	@go run ./cmd/muster demo $(ARGS)
+
+check: ## the inner loop: build, gofmt, vet, staticcheck, unit tests with the race detector, cross-builds
+	@scripts/test unit cross static
+
+test: setup ## everything, against real peers; installs what they need first (INSTALL=0: never)
+	@scripts/test
+
+test-%: setup ## one area: unit, cross, static, interop, faults, docs
+	@scripts/test $*
+
+bench: ## benchmarks, each beside a peer or a floor measured in the same run
+	@cd bench && go test -run '^$$' -bench . -benchmem $(ARGS)
+
+soak: setup ## the long forms of the real-time tests: hours
+	@MUSTER_SOAK=1 scripts/test unit faults interop
+
+setup: ## what make test installs, and nothing else
+	@scripts/setup
