@@ -1,0 +1,196 @@
+// Package balance chooses which target a call goes to, and keeps what a client knows of each target.
+//
+// A Target holds the counters of one (instance, scheme) and lives as long as the client knows the instance. A Pool is an
+// immutable arrangement of targets under one Policy; it is built anew whenever the instances, their weights or the
+// filters change, and replaced by one atomic store. Pick runs on every call: it loads, counts and computes, takes no lock
+// and allocates nothing.
+//
+// The package is pure: it starts no goroutine and reads no clock. Time is passed in as nanoseconds of a clock of the
+// caller's choice.
+package balance
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+)
+
+// Policy says how a pool chooses among the members of a group.
+type Policy uint8
+
+const (
+	Weighted      Policy = iota // in proportion to the weights, evenly spread over time
+	Random                      // uniformly at random, whatever the weights
+	RoundRobin                  // one after the other, whatever the weights
+	Sticky                      // the last used while it is there and not tried, else at random
+	OtherThanLast               // at random among those that were not used last
+)
+
+// Member is a target as a pool sees it.
+type Member struct {
+	Target *Target
+	Weight int    // share under Weighted; a member of weight 0 or less is never picked, whatever the policy
+	Zone   string // compared with the caller's
+	Tier   int    // lower tiers come first
+}
+
+// Pool is an immutable set of members under a policy. Safe for concurrent use.
+//
+// Members stand in groups, in this order: the caller's zone by tier, then all other zones by tier. A group is asked only
+// when every member of the groups before it has been tried. Sticky alone looks past this order, to a target that it
+// already uses.
+type Pool struct {
+	groups []picker
+	size   int
+	turn   *turn
+	recall *recall
+}
+
+// picker is one group under one policy. pick returns the index of an untried member in the slice NewPool was given, or
+// -1 if all of the group have been tried. A new policy is a Policy constant, a file with a picker, and a case each in
+// newPicker and Pool.Pick.
+type picker interface {
+	pick(now int64, tried []*Target) int
+}
+
+// NewPool arranges members for a caller in zone; with zone "" all members count as near. It keeps no reference to the
+// slice. prev, which may be nil, is the pool this one replaces: it hands over the position in the rotation and the
+// target used last.
+func NewPool(policy Policy, zone string, members []Member, prev *Pool) *Pool {
+	p := &Pool{}
+	if prev != nil {
+		p.turn = prev.turn
+	} else {
+		p.turn = newTurn()
+	}
+	if policy == Sticky || policy == OtherThanLast {
+		p.recall = newRecall(members, prev)
+	}
+	for _, index := range arrange(zone, members) {
+		p.size += len(index)
+		p.groups = append(p.groups, p.newPicker(policy, newGroup(members, index), members))
+	}
+	return p
+}
+
+func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
+	switch policy {
+	case Random:
+		return &random{g}
+	case RoundRobin:
+		return &roundRobin{g, p.turn}
+	case Sticky:
+		return &sticky{random{g}, p.recall}
+	case OtherThanLast:
+		return &other{random{g}, p.recall}
+	default:
+		return newWeighted(g, members, p.turn)
+	}
+}
+
+// Len is the number of members that can be picked.
+func (p *Pool) Len() int { return p.size }
+
+// Pick returns the index, in the slice NewPool was given, of a member that is not in tried, or -1 if none is left. It
+// does not count the pick: Target.Begin does.
+func (p *Pool) Pick(now int64, tried []*Target) int {
+	for _, g := range p.groups {
+		if i := pick(g, now, tried); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// pick calls g.pick, by a switch rather than through the interface: the compiler then sees that tried does not escape,
+// and a caller's array of tried targets stays on its stack.
+func pick(g picker, now int64, tried []*Target) int {
+	switch g := g.(type) {
+	case *weighted:
+		return g.pick(now, tried)
+	case *random:
+		return g.pick(now, tried)
+	case *roundRobin:
+		return g.pick(now, tried)
+	case *sticky:
+		return g.pick(now, tried)
+	case *other:
+		return g.pick(now, tried)
+	}
+	panic("balance: a picker without a case in pick")
+}
+
+// resamples is how often a picker draws again after it hit a tried member, before it goes through the group.
+const resamples = 4
+
+// group is the members of one rank; their positions in it are not the caller's indices.
+type group struct {
+	index   []uint32  // by position: index in the slice NewPool was given
+	targets []*Target // by position
+}
+
+func newGroup(members []Member, index []uint32) group {
+	g := group{index: index, targets: make([]*Target, len(index))}
+	for at, i := range index {
+		g.targets[at] = members[i].Target
+	}
+	return g
+}
+
+// tried says whether the member at a position has been tried.
+func (g *group) tried(at int, tried []*Target) bool {
+	return len(tried) != 0 && slices.Contains(tried, g.targets[at])
+}
+
+// turn is a position in a rotation, alone on its cache lines since every pick writes it. Pools that follow each other
+// share it.
+type turn struct {
+	_ [128]byte
+	n atomic.Uint64
+	_ [128 - 8]byte
+}
+
+// newTurn starts anywhere, so that a thousand clients started at once do not all turn to the same target first.
+func newTurn() *turn {
+	t := &turn{}
+	t.n.Store(rand.Uint64())
+	return t
+}
+
+func (t *turn) next() uint64 { return t.n.Add(1) }
+
+// recall is the member a pool used last.
+type recall struct {
+	_       [128]byte
+	last    atomic.Int64 // index in the slice NewPool was given, or -1; may be written by every pick
+	_       [128 - 8]byte
+	targets []*Target // all members, by that index; nil for one that can not be picked
+}
+
+func newRecall(members []Member, prev *Pool) *recall {
+	r := &recall{targets: make([]*Target, len(members))}
+	r.last.Store(-1)
+	before := prev.lastUsed()
+	for i, m := range members {
+		if m.Weight <= 0 {
+			continue
+		}
+		r.targets[i] = m.Target
+		if before != nil && m.Target == before {
+			r.last.Store(int64(i))
+		}
+	}
+	return r
+}
+
+// lastUsed returns the target that a pool which recalls used last, else nil.
+func (p *Pool) lastUsed() *Target {
+	if p == nil || p.recall == nil {
+		return nil
+	}
+	last := p.recall.last.Load()
+	if last < 0 {
+		return nil
+	}
+	return p.recall.targets[last]
+}
