@@ -1,0 +1,91 @@
+package muster
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/muster-go/muster/internal/balance"
+)
+
+// Call describes one call of a service: where it may go, and what may be done when an attempt fails. Only Service is needed.
+type Call struct {
+	Service  string
+	Scheme   string               // of the endpoint wanted; "" takes an instance's first
+	Method   string               // for observers: "GET /orders", "DemoService.hello"
+	Safe     bool                 // running it twice does no harm, so a failed attempt may be repeated
+	Priority Priority             // carried to the server's Gate
+	Tries    int                  // attempts at the most, 1 to 8; 0 means the client's
+	Timeout  time.Duration        // of the whole call; 0 means the client's, negative none but the context's
+	Match    func(*Instance) bool // if not nil, only instances it accepts; asked at each pick, so keep it cheap
+}
+
+// Priority says which calls a server sheds first.
+type Priority uint8
+
+const (
+	DefaultPriority Priority = iota
+	Critical                 // shed last
+	Sheddable                // shed first
+)
+
+// Outcome says what an attempt tells about its instance.
+type Outcome uint8
+
+const (
+	Success  Outcome = iota // it answered
+	Failure                 // it did not, or not in time, or with a fault of its own
+	Excluded                // nothing: the caller gave up, or was wrong
+)
+
+var outcomeNames = [...]string{"success", "failure", "excluded"}
+
+func (o Outcome) String() string { return outcomeNames[min(int(o), len(outcomeNames)-1)] }
+
+// Result is what a transport reports of one attempt.
+type Result struct {
+	Outcome Outcome
+	Err     error
+	Unsent  bool          // certain that the server did not begin to work on it; false is the safe default
+	After   time.Duration // the server asked not to be called again before
+}
+
+// ResultOf derives a Result from an error. No error is a Success. A connection that could not be made, and Rejected, are
+// Failures that were not sent. Unavailable, Timeout, Exhausted, Internal and errors without a code are Failures that may have
+// run. Everything else (Invalid, Denied, NotFound, Canceled, …) says nothing about the instance: Excluded.
+func ResultOf(err error) Result {
+	if err == nil {
+		return Result{}
+	}
+	res := Result{Outcome: Failure, Err: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		res.After = e.After
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		res.Unsent = !errors.Is(err, context.Canceled)
+		if !res.Unsent {
+			res.Outcome = Excluded
+		}
+		return res
+	}
+	switch CodeOf(err) {
+	case Rejected:
+		res.Unsent = true
+	case Unavailable, Timeout, Exhausted, Internal:
+	default:
+		res.Outcome = Excluded
+	}
+	return res
+}
+
+// Policy names a way of choosing among instances. The list is closed.
+type Policy uint8
+
+const (
+	Weighted      = Policy(balance.Weighted)      // smooth weighted rotation: shares by weight, evenly spread
+	Random        = Policy(balance.Random)        // any, evenly
+	RoundRobin    = Policy(balance.RoundRobin)    // each in turn, regardless of weight
+	Sticky        = Policy(balance.Sticky)        // the last one used, as long as it may get traffic
+	OtherThanLast = Policy(balance.OtherThanLast) // any but the last one used
+)

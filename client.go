@@ -1,0 +1,239 @@
+package muster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-go/muster/internal/balance"
+	"github.com/muster-go/muster/internal/guard"
+)
+
+// Client chooses instances for calls. It keeps a pool per service and scheme, rebuilt when the service's snapshot changes
+// and only read when a call picks, and counters per instance that outlive snapshots.
+type Client struct {
+	r   *Registry
+	opt ClientOptions
+	obs Observer
+
+	budget *guard.Budget
+	pools  atomic.Pointer[map[poolKey]*pool] // by the names callers use; copied on write
+	stop   func()                            // hears the registry no more
+
+	mu     sync.Mutex        // guards what follows
+	byName map[poolKey]*pool // by folded name
+	begun  time.Time         // what now counts from
+	flight sync.Pool         // of *flight
+	once   sync.Once
+}
+
+// ClientOptions configures a Client. The zero value is ready to use; nil means the same.
+type ClientOptions struct {
+	Service  string        // who calls: carried to servers and shown by them; may be empty
+	Instance string        // which instance of it
+	Zone     string        // instances in this zone are used first; "" has no preference
+	Policy   Policy        // how to choose among them; Weighted by default
+	Tries    int           // attempts a call may make, 1 to 8; 0 means 3
+	Timeout  time.Duration // of a call that states none; 0 means none but the context's
+	Observer Observer      // nil hears nothing
+}
+
+const maxTries = 8
+
+// NewClient returns a client of the services that r sees. Close it when done; r stays open.
+func NewClient(r *Registry, opt *ClientOptions) *Client {
+	c := &Client{r: r, budget: guard.NewBudget(guard.BudgetConfig{}), byName: make(map[poolKey]*pool), begun: time.Now()}
+	if opt != nil {
+		c.opt = *opt
+	}
+	if c.opt.Tries == 0 {
+		c.opt.Tries = 3
+	}
+	if c.obs = c.opt.Observer; c.obs == nil {
+		c.obs = noObserver{}
+	}
+	c.pools.Store(&map[poolKey]*pool{})
+	c.flight.New = func() any { return new(flight) }
+	c.stop = r.watch.hear(c.update)
+	return c
+}
+
+// Registry returns the registry that the client reads.
+func (c *Client) Registry() *Registry { return c.r }
+
+// Identity returns who this client says it is.
+func (c *Client) Identity() (service, instance, zone string) {
+	return c.opt.Service, c.opt.Instance, c.opt.Zone
+}
+
+// Close frees what the client holds. Calls under way go on.
+func (c *Client) Close() { c.once.Do(c.stop) }
+
+// now returns a monotonic clock in nanoseconds, what internal/balance and internal/guard count in.
+func (c *Client) now() int64 { return int64(time.Since(c.begun)) }
+
+// poolKey names a pool: a service as the caller writes it, or folded, and a scheme.
+type poolKey struct{ service, scheme string }
+
+// pool is what a client knows of one (service, scheme).
+type pool struct {
+	key     poolKey                    // folded
+	targets map[string]*balance.Target // by instance ID; guarded by Client.mu
+	now     atomic.Pointer[candidates]
+}
+
+// candidates is one state of a pool: those that may get traffic, and how to choose among them. It is immutable.
+type candidates struct {
+	snap    *Snapshot
+	members []member // as given to choose
+	choose  *balance.Pool
+}
+
+type member struct {
+	in     *Instance
+	end    Endpoint
+	target *balance.Target
+	weight int
+}
+
+// candidates returns the pool's newest state. A service that the registry does not list has none, and no pool is made for it.
+func (c *Client) candidates(service, scheme string) *candidates {
+	if p := (*c.pools.Load())[poolKey{service, scheme}]; p != nil {
+		return p.now.Load()
+	}
+	snap := c.r.Snapshot(service)
+	if snap == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := poolKey{Fold(service), scheme}
+	p := c.byName[key]
+	if p == nil {
+		p = &pool{key: key, targets: make(map[string]*balance.Target)}
+		c.byName[key] = p
+		c.rebuild(p, snap)
+	}
+	old := *c.pools.Load()
+	next := make(map[poolKey]*pool, len(old)+1)
+	for k, v := range old {
+		next[k] = v
+	}
+	if len(next) < maxSpellings {
+		next[poolKey{strings.Clone(service), scheme}] = p
+		c.pools.Store(&next)
+	}
+	return p.now.Load()
+}
+
+// maxSpellings bounds the map by the names callers use; beyond it a name is folded at each call.
+const maxSpellings = 1 << 16
+
+// update brings every pool up to date with a table; it is called for one table at a time.
+func (c *Client) update(t *Table) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.byName {
+		if snap := t.Snapshot(p.key.service); snap != p.now.Load().snap {
+			c.rebuild(p, snap)
+		}
+	}
+}
+
+// rebuild makes the pool's candidates anew from a snapshot, which may be nil. c.mu is held.
+//
+// This is the one place where instances are filtered: effective ones only, then zone and tier order inside balance.NewPool.
+// Ejection, slow start and subsets belong here too, when they come.
+func (c *Client) rebuild(p *pool, snap *Snapshot) {
+	next := &candidates{snap: snap}
+	targets := make(map[string]*balance.Target, len(p.targets))
+	var choices []balance.Member
+	if snap != nil {
+		next.members = make([]member, 0, len(snap.Instances))
+		choices = make([]balance.Member, 0, len(snap.Instances))
+		for _, in := range snap.Instances {
+			end, ok := in.Endpoint(p.key.scheme)
+			if !ok {
+				continue
+			}
+			t := p.targets[in.ID]
+			if t == nil {
+				t = new(balance.Target)
+			}
+			targets[in.ID] = t
+			up, weight := in.effectively()
+			if !up {
+				continue
+			}
+			next.members = append(next.members, member{in, end, t, weight})
+			choices = append(choices, balance.Member{Target: t, Weight: weight, Zone: in.Zone, Tier: in.Tier})
+		}
+	}
+	var prev *balance.Pool
+	if old := p.now.Load(); old != nil {
+		prev = old.choose
+	}
+	next.choose = balance.NewPool(balance.Policy(c.opt.Policy), c.opt.Zone, choices, prev)
+	p.targets = targets
+	p.now.Store(next)
+}
+
+// loadWait bounds how long a first call waits for the first list when its context has no end.
+const loadWait = 5 * time.Second
+
+// ready waits for the first list, if it did not come yet.
+func (c *Client) ready(ctx context.Context) error {
+	if c.r.View().Loaded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadWait)
+	defer cancel()
+	return c.r.Load(ctx)
+}
+
+// noInstance explains why there is nobody to call.
+func (c *Client) noInstance(call *Call, tried int) error {
+	e := &Error{Op: "call", Service: call.Service, Code: NoInstance}
+	v := c.r.View()
+	snap := v.Table.Snapshot(call.Service)
+	switch {
+	case tried > 0:
+		e.Err = fmt.Errorf("all %d that may be called were tried", tried)
+	case snap == nil || len(snap.Instances) == 0:
+		e.Err = constError("none is registered")
+	default:
+		e.Err = constError(whyNone(snap, call.Scheme))
+	}
+	if v.Stale != nil {
+		e.Err = fmt.Errorf("%w (the list is from %s ago: %w)", e.Err, time.Since(v.Fresh).Round(time.Second), v.Stale)
+	}
+	return e
+}
+
+// whyNone names the reason of each of a few instances.
+func whyNone(snap *Snapshot, scheme string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d registered, none may be called: ", len(snap.Instances))
+	for i, in := range snap.Instances {
+		if i == 3 {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		e := in.Effective()
+		switch _, ok := in.Endpoint(scheme); {
+		case !ok:
+			fmt.Fprintf(&b, "%s has no %s endpoint", in.ID, scheme)
+		case e.Up():
+			fmt.Fprintf(&b, "%s does not match", in.ID)
+		default:
+			fmt.Fprintf(&b, "%s is %v (%s)", in.ID, e.Status, e.Because)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,52 @@
+package muster
+
+import (
+	"context"
+	"net"
+)
+
+// DialContext connects to an instance of the service that address names, trying others when a connection cannot be made. It
+// has the signature that http.Transport, database drivers and others take. A port in address is ignored; network must be
+// "tcp". The instance counts as busy until the connection is closed.
+//
+// Errors: NoInstance, Unavailable, Timeout, Canceled, Invalid, Closed.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if network != "tcp" {
+		return nil, &Error{Op: "dial", Code: Invalid, Err: constError("network is " + network + ", only tcp is possible")}
+	}
+	service := address
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		service = host
+	}
+	l := c.Start(ctx, Call{Service: service, Method: "dial", Safe: true})
+	for {
+		a, err := l.Next()
+		if err != nil {
+			l.End()
+			return nil, err
+		}
+		var d net.Dialer
+		conn, err := d.DialContext(a.Context, network, a.Endpoint.Address)
+		if err == nil {
+			return &dialed{Conn: conn, loop: l}, nil
+		}
+		again := l.Again(ResultOf(err))
+		l.Release()
+		if !again {
+			l.End()
+			return nil, l.Err()
+		}
+	}
+}
+
+// dialed ends its call when the connection is closed.
+type dialed struct {
+	net.Conn
+	loop *Loop
+}
+
+func (d *dialed) Close() error {
+	err := d.Conn.Close()
+	d.loop.finish()
+	return err
+}

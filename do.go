@@ -1,0 +1,69 @@
+package muster
+
+import (
+	"context"
+
+	"github.com/muster-go/muster/internal/balance"
+)
+
+// Do makes a call: it hands try an attempt, and another one at another instance when try's error and call allow it, and
+// returns what the last one returned. The error tells how the attempt went as [ResultOf] reads it; try may say it more
+// exactly with [Attempt.Report].
+//
+// Errors: NoInstance, Unavailable, Timeout, Canceled, Closed, or the last attempt's.
+func Do[T any](ctx context.Context, c *Client, call Call, try func(context.Context, *Attempt) (T, error)) (T, error) {
+	l := c.Start(ctx, call)
+	defer l.End()
+	for {
+		a, err := l.Next()
+		if err != nil {
+			var none T
+			return none, err
+		}
+		out, err := try(a.Context, a)
+		res := ResultOf(err)
+		if a.report != nil {
+			res = *a.report
+		}
+		if res.Err == nil {
+			res.Err = err
+		}
+		again := l.Again(res)
+		l.Release()
+		if !again {
+			return out, l.Err()
+		}
+	}
+}
+
+// Walk calls try with one instance after another, own zone first, each at most once, until it returns nil. Unlike [Do] it
+// goes on after any error, however often, without regard to the retry budget: it is for those who decide by themselves.
+//
+// Errors: NoInstance, Unavailable (no list yet), Timeout, Canceled, Closed, or the last error of try.
+func (c *Client) Walk(ctx context.Context, call Call, try func(context.Context, *Attempt) error) error {
+	tried := make([]*balance.Target, 0, 8)
+	var last error
+	for {
+		if err := ctx.Err(); err != nil {
+			return wrap("walk", Key{Service: call.Service}, err)
+		}
+		pick, err := c.pick(ctx, &call, tried)
+		if err != nil {
+			if last != nil {
+				return wrap("walk", Key{Service: call.Service}, last)
+			}
+			return err
+		}
+		tried = append(tried, pick.flight.target)
+		a := Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: len(tried), Context: ctx, pick: pick}
+		last = try(ctx, &a)
+		res := ResultOf(last)
+		if a.report != nil {
+			res = *a.report
+		}
+		pick.Done(res)
+		if last == nil {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package muster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-go/muster/internal/balance"
+)
+
+// Loop is one call with its attempts, for transports that cannot hand over a function: streams, proxies, an
+// http.RoundTripper. [Do] is the same for everybody else. A Loop belongs to one goroutine.
+//
+//	loop := client.Start(ctx, call)
+//	defer loop.End()
+//	for {
+//		attempt, err := loop.Next()
+//		if err != nil {
+//			return err
+//		}
+//		answer, res := send(attempt)
+//		if !loop.Again(res) {
+//			return answer, loop.Err()
+//		}
+//	}
+type Loop struct {
+	c      *Client
+	call   Call
+	ctx    context.Context
+	cancel context.CancelFunc // of the call's timeout; may be nil
+	began  int64
+	tries  int // attempts allowed
+
+	attempt Attempt
+	n       int // attempts begun
+	tried   [maxTries]*balance.Target
+	last    Result
+	open    bool // an attempt has begun and was not reported
+	ended   bool
+	once    sync.Once // of finish
+}
+
+// Attempt is one try of a call at one instance.
+type Attempt struct {
+	Instance *Instance
+	Endpoint Endpoint
+	Number   int // 1 is the first
+	Context  context.Context
+
+	pick   Pick
+	cancel context.CancelFunc
+	report *Result
+}
+
+// Report says how the attempt went, for a function given to [Do] that knows better than the error it returns: that a request
+// was not sent, or that an error is the caller's own fault.
+func (a *Attempt) Report(res Result) { a.report = &res }
+
+// Start begins a call. End must be called in the end.
+func (c *Client) Start(ctx context.Context, call Call) *Loop {
+	l := &Loop{c: c, call: call, began: c.now(), tries: call.Tries}
+	if l.tries == 0 {
+		l.tries = c.opt.Tries
+	}
+	l.tries = max(1, min(l.tries, maxTries))
+	timeout := call.Timeout
+	if timeout == 0 {
+		timeout = c.opt.Timeout
+	}
+	l.ctx = c.obs.Start(ctx, l.span())
+	if timeout > 0 {
+		l.ctx, l.cancel = context.WithTimeout(l.ctx, timeout)
+	}
+	c.budget.Deposit(l.began)
+	return l
+}
+
+// Next chooses the instance of the next attempt, one that this call has not tried.
+//
+// Errors: NoInstance, Unavailable (no list yet), Timeout, Canceled, Closed; after a failed attempt, that attempt's.
+func (l *Loop) Next() (*Attempt, error) {
+	if err := l.ctx.Err(); err != nil {
+		return nil, l.fail(err)
+	}
+	pick, err := l.c.pick(l.ctx, &l.call, l.tried[:l.n])
+	if err != nil {
+		return nil, l.fail(err)
+	}
+	l.tried[l.n] = pick.flight.target
+	l.n++
+	ctx := l.c.obs.Start(l.ctx, l.attemptSpan(pick))
+	l.attempt = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, Context: ctx, pick: pick}
+	if deadline, ok := ctx.Deadline(); ok && l.call.Safe && l.n < l.tries {
+		share := time.Until(deadline) / time.Duration(l.tries-l.n+1)
+		l.attempt.Context, l.attempt.cancel = context.WithTimeout(ctx, share)
+	}
+	l.open = true
+	return &l.attempt, nil
+}
+
+// Again reports how the attempt went and says whether to call Next for another one: it failed, repeating it is safe or it was
+// never sent, tries and the retry budget allow it, and the call's time is not over. Otherwise the call is decided: see Err.
+func (l *Loop) Again(res Result) bool {
+	if !l.open {
+		return false
+	}
+	l.done(res)
+	if res.Outcome != Failure || !res.Unsent && !l.call.Safe {
+		return false
+	}
+	if l.n >= l.tries || l.ctx.Err() != nil || !l.untried() {
+		return false
+	}
+	return l.c.budget.Withdraw(l.c.now())
+}
+
+// done closes the attempt under way.
+func (l *Loop) done(res Result) {
+	l.open = false
+	l.last = res
+	took := l.attempt.pick.age()
+	l.attempt.pick.Done(res)
+	s := l.attemptSpan(l.attempt.pick)
+	s.Outcome, s.Code, s.Tries, s.Took = res.Outcome, CodeOf(res.Err), l.n, took
+	l.c.obs.End(l.attempt.Context, s)
+}
+
+// Release frees the attempt's context. A transport calls it when nothing reads the answer any more; End does too.
+func (l *Loop) Release() {
+	if l.attempt.cancel != nil {
+		l.attempt.cancel()
+		l.attempt.cancel = nil
+	}
+}
+
+// Err returns the error of the last attempt, naming the call and how often it was tried; nil after a success.
+func (l *Loop) Err() error {
+	if l.last.Err == nil {
+		return nil
+	}
+	return l.fail(l.last.Err)
+}
+
+// End closes the call. An attempt that was not reported counts as given up by the caller. It is idempotent.
+func (l *Loop) End() {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	if l.open {
+		l.done(Result{Outcome: Excluded, Err: Canceled})
+	}
+	l.Release()
+	s := l.span()
+	s.Outcome, s.Code, s.Tries, s.Took = l.last.Outcome, CodeOf(l.last.Err), l.n, time.Duration(l.c.now()-l.began)
+	l.c.obs.End(l.ctx, s)
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// finish reports a success, if the attempt is still open, and ends the call; for connections, whose Close may race with itself.
+func (l *Loop) finish() {
+	l.once.Do(func() {
+		l.Again(Result{})
+		l.End()
+	})
+}
+
+// fail turns the error that decided the call into the one its caller sees.
+func (l *Loop) fail(err error) error {
+	if l.last.Err == nil {
+		l.last = Result{Outcome: Excluded, Err: err}
+		return wrap("call", Key{Service: l.call.Service}, err)
+	}
+	err = l.last.Err // what went wrong says more than that there was nobody else to try
+	if l.n > 1 {
+		err = &Error{Op: "call", Service: l.call.Service, Code: CodeOf(err), Err: fmt.Errorf("%d attempts, the last at %s: %w", l.n, l.attempt.Instance.ID, err)}
+		return err
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Op != "" {
+		return err
+	}
+	return &Error{Op: "call", Service: l.call.Service, Instance: l.attempt.Instance.ID, Code: CodeOf(err), Err: err}
+}
+
+// untried reports whether there is anybody left to try.
+func (l *Loop) untried() bool {
+	cs := l.c.candidates(l.call.Service, l.call.Scheme)
+	if cs == nil {
+		return false
+	}
+	tried := l.tried[:l.n]
+	if l.call.Match != nil {
+		return cs.match(l.call.Match, "", tried) >= 0
+	}
+	return cs.choose.Pick(l.c.now(), tried) >= 0
+}
+
+func (l *Loop) span() Span {
+	return Span{Kind: CallSpan, Service: l.call.Service, Scheme: l.call.Scheme, Method: l.call.Method}
+}
+
+func (l *Loop) attemptSpan(p Pick) Span {
+	return Span{Kind: AttemptSpan, Service: l.call.Service, Scheme: p.Endpoint.Scheme, Method: l.call.Method, Instance: p.Instance.ID}
+}

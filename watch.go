@@ -1,0 +1,255 @@
+package muster
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// watcher runs the driver's one Watch, restarts it, and publishes what it emits as the Registry's View: the first change at
+// once, those that follow at most every publishGap.
+type watcher struct {
+	r       *Registry
+	once    sync.Once
+	newest  atomic.Pointer[Table] // as emitted last
+	kick    chan struct{}         // capacity 1: newest was set
+	emitted atomic.Bool           // since the last Watch began
+
+	mu     sync.Mutex            // also keeps hearers' calls one at a time; they are ours and quick
+	next   chan struct{}         // closed at the next change of view
+	hearer map[int]func(*Table)  // called after each change
+	serial int                   // of hearers
+	held   map[string]*heldEmpty // folded service → an empty list that is held back; publisher's alone
+}
+
+// heldEmpty is a service whose list came back empty after a relist.
+type heldEmpty struct {
+	last  *Snapshot // what readers still see
+	until time.Time
+}
+
+const publishGap = 50 * time.Millisecond
+
+func (w *watcher) init(r *Registry) {
+	w.r = r
+	w.kick = make(chan struct{}, 1)
+	w.next = make(chan struct{})
+	w.hearer = make(map[int]func(*Table))
+	w.held = make(map[string]*heldEmpty)
+}
+
+func (w *watcher) start() {
+	w.once.Do(func() {
+		w.r.wg.Go(w.run)
+		w.r.wg.Go(w.publish)
+	})
+}
+
+// changed returns a channel that is closed when the view changes next.
+func (w *watcher) changed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
+}
+
+// hear calls f with the table now known and after every change of it, never concurrently, until the function returned is
+// called; once that returns f is not called any more.
+func (w *watcher) hear(f func(*Table)) (stop func()) {
+	w.start()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.serial++
+	id := w.serial
+	w.hearer[id] = f
+	f(w.r.view.Load().Table)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.hearer, id)
+	}
+}
+
+// run keeps one driver Watch going for as long as the registry lives.
+func (w *watcher) run() {
+	r := w.r
+	for failures := 0; ; failures++ {
+		w.emitted.Store(false)
+		err := r.driver.Watch(r.ctx, r.opt.Scope, w.newest.Load(), w.emit)
+		if r.ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = &Error{Op: "watch", Code: Internal, Err: errWatchEnded}
+		}
+		w.stale(err)
+		if w.emitted.Load() {
+			failures = 0
+		}
+		if !sleep(r.ctx, backoff(failures)) {
+			return
+		}
+	}
+}
+
+const errWatchEnded = constError("the driver ended its watch without an error")
+
+type constError string
+
+func (e constError) Error() string { return string(e) }
+
+func (w *watcher) emit(t *Table) {
+	w.emitted.Store(true)
+	w.newest.Store(t)
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}
+
+// publish turns emitted tables into views. It is the only writer of view.Table.
+func (w *watcher) publish() {
+	hold := time.NewTimer(time.Hour)
+	defer hold.Stop()
+	for {
+		select {
+		case <-w.r.ctx.Done():
+			return
+		case <-w.kick:
+		case <-hold.C:
+		}
+		t := w.newest.Load()
+		if t == nil {
+			continue
+		}
+		changed, recheck := w.show(t)
+		hold.Reset(recheck)
+		if changed && !sleep(w.r.ctx, publishGap) {
+			return
+		}
+	}
+}
+
+// show publishes t, less what is held back, and says when it must be looked at again for that.
+func (w *watcher) show(t *Table) (changed bool, recheck time.Duration) {
+	now := time.Now()
+	t, recheck = w.holdBack(t, now)
+	w.mu.Lock()
+	old := w.r.view.Load()
+	w.r.view.Store(&View{Table: t, Loaded: true, Fresh: now})
+	changed = !old.Loaded || old.Table != t
+	if changed || old.Stale != nil {
+		close(w.next)
+		w.next = make(chan struct{})
+	}
+	if changed {
+		for _, f := range w.hearer {
+			f(t)
+		}
+	}
+	w.mu.Unlock()
+	if old.Stale != nil {
+		w.r.event(EventFresh, Key{}, nil)
+	}
+	return changed, recheck
+}
+
+// stale marks the view; readers keep the last good table.
+func (w *watcher) stale(err error) {
+	w.mu.Lock()
+	old := w.r.view.Load()
+	v := *old
+	v.Stale = err
+	w.r.view.Store(&v)
+	if old.Stale == nil {
+		close(w.next)
+		w.next = make(chan struct{})
+	}
+	w.mu.Unlock()
+	if old.Stale == nil {
+		w.r.event(EventStale, Key{}, err)
+	}
+}
+
+// holdBack replaces lists that became empty by a relist with what was there before, for the time of Options.Hold: a back end
+// that lost its memory looks just like one whose services all died, and sending nobody anywhere is the worse mistake.
+func (w *watcher) holdBack(t *Table, now time.Time) (*Table, time.Duration) {
+	recheck := time.Hour
+	shown := w.r.view.Load().Table
+	if w.r.opt.Hold < 0 || !t.Relisted && len(w.held) == 0 {
+		return t, recheck
+	}
+	var keep []*Snapshot
+	for _, old := range shown.Services {
+		name := Fold(old.Service)
+		if s := t.Snapshot(name); len(old.Instances) == 0 || s != nil && len(s.Instances) > 0 {
+			delete(w.held, name)
+			continue
+		}
+		h := w.held[name]
+		if h == nil {
+			if !t.Relisted {
+				continue
+			}
+			h = &heldEmpty{last: old, until: now.Add(w.r.opt.Hold)}
+			w.held[name] = h
+			w.r.event(EventHeld, Key{Service: old.Service}, nil)
+		}
+		if left := h.until.Sub(now); left > 0 {
+			keep = append(keep, h.last)
+			recheck = min(recheck, left)
+			continue
+		}
+		delete(w.held, name)
+	}
+	if len(keep) == 0 {
+		return t, recheck
+	}
+	return overlay(shown, t, keep), recheck
+}
+
+// overlay returns t with the snapshots keep in place of its own; shown itself if that is what comes out.
+func overlay(shown, t *Table, keep []*Snapshot) *Table {
+	out := &Table{Revision: t.Revision, Relisted: t.Relisted}
+	for _, s := range t.Services {
+		if !slices.ContainsFunc(keep, func(k *Snapshot) bool { return EqualFold(k.Service, s.Service) }) {
+			out.Services = append(out.Services, s)
+		}
+	}
+	out.Services = append(out.Services, keep...)
+	slices.SortFunc(out.Services, func(a, b *Snapshot) int { return compareFold(a.Service, b.Service) })
+	if shown.Revision == out.Revision && slices.Equal(shown.Services, out.Services) {
+		return shown
+	}
+	return out
+}
+
+func compareFold(a, b string) int {
+	a, b = Fold(a), Fold(b)
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// backoff returns the pause before try n+1 after n earlier failures in a row: full jitter, first within 0.1 s, then up to 5 s.
+func backoff(failures int) time.Duration {
+	limit := 100 * time.Millisecond << min(failures, 6)
+	return jitter(min(limit, 5*time.Second))
+}
+
+// sleep pauses for d and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
