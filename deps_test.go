@@ -1,0 +1,207 @@
+package muster_test
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/muster-go/muster"
+
+// room says what one package may import besides the standard library. A package without a room fails TestPackagesImportOnlyWhatTheirRoomAllows:
+// whoever adds one writes down what it needs to know, and why.
+type room struct {
+	at   string            // below the module; "" is the root; "x/..." is x and all below it
+	is   string            // what it is, and so what it must not know; part of every refusal
+	may  map[string]string // import path, as of at or of another module → why; "x/..." is x and all below it
+	not  []string          // packages that must not even be reached through others
+	free bool              // may import everything
+}
+
+// rooms is the allow-list, from the root outwards.
+func rooms() []room {
+	const words = "the words: what an instance is, what a driver promises, how an error reads"
+	return []room{
+		{
+			at: "", is: "the root is the vocabulary: the standard library without any protocol's, and its own pure parts",
+			may: map[string]string{
+				"golang.org/x/sync/...": "what the standard library lacks for waiting on goroutines and for sharing one call",
+				"internal/balance":      "pools and pickers",
+				"internal/guard":        "budgets and limits",
+			},
+			not: []string{"net/http", "encoding/xml", "html/template", "text/template"},
+		},
+		{at: "internal/balance", is: "pure arithmetic over targets: a simulation drives it without the root"},
+		{at: "internal/guard", is: "pure arithmetic over outcomes: a simulation drives it without the root"},
+
+		{at: "internal/eurekawire", is: "bytes to Eureka's own words and back; both halves translate those to the root's by themselves"},
+		{at: "internal/nativewire", is: "bytes to the root's words and back, for both halves", may: map[string]string{"": words}},
+
+		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
+		{
+			at: "internal/store/bolt", is: "one journal of the store",
+			may: map[string]string{"": words, "internal/store": "the journal's contract", "go.etcd.io/bbolt": "the file"},
+		},
+		{
+			at: "internal/api", is: "the native face on a store that is handed in",
+			may: map[string]string{
+				"":                                     words,
+				"internal/store":                       "what it serves",
+				"internal/nativewire":                  "heartbeats and the watch stream, as registry/remote reads them",
+				"github.com/danielgtaylor/huma/v2/...": "OpenAPI 3.1 from Go types",
+			},
+		},
+		{
+			at: "internal/eurekaserver", is: "Eureka's face on a store that is handed in",
+			may: map[string]string{"": words, "internal/store": "what it serves", "internal/eurekawire": "Eureka's two codecs"},
+		},
+
+		{
+			at: "registry/local", is: "a driver: the root and its back end, never another driver nor an rpc package",
+			may: map[string]string{"": words, "internal/store": "its back end is the store itself, in this process"},
+		},
+		{
+			at: "registry/remote", is: "a driver: the root and its back end's wire, never another driver nor an rpc package",
+			may: map[string]string{"": words, "internal/nativewire": "its back end's wire"},
+		},
+		{
+			at: "registry/open", is: "the one switch from URL to driver: it knows every driver and no rpc package",
+			may: map[string]string{"": words, "registry/local": "local:", "registry/remote": "muster://"},
+		},
+		{
+			at: "registry/registrytest", is: "the drivers' contract as tests: it knows no driver but its own two",
+			may: map[string]string{"": words, "golang.org/x/sync/...": "many callers at once, joined"},
+		},
+
+		{at: "rpc/httprpc", is: "one protocol: it is handed a Client or a Registry, and knows no driver and no other protocol", may: map[string]string{"": words}},
+
+		{
+			at: "examples/social/...", is: "a user's program: it sees what a user sees",
+			may: map[string]string{
+				"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL",
+				"examples/social/...": "its own parts",
+			},
+		},
+
+		{at: "cmd/muster/...", is: "the binary wires everything", free: true},
+
+		{at: "test/peer", is: "starts real programs, and knows them as a user does"},
+		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
+		{at: "test/docs", is: "runs what the documents show, as a reader would", may: map[string]string{"test/peer": "the binary, free ports"}},
+	}
+}
+
+func TestPackagesImportOnlyWhatTheirRoomAllows(t *testing.T) {
+	for _, p := range loadPackages(t) {
+		r, ok := roomOf(p.at)
+		if !ok {
+			t.Errorf("%s has no room: the allow-list is in deps_test.go; add what it is and what it may import, with the reasons", p)
+			continue
+		}
+		for _, imported := range p.imports {
+			if !r.allows(imported) {
+				t.Errorf("%s imports %s: not allowed (%s); the allow-list is in deps_test.go", p, imported, r.is)
+			}
+		}
+		for _, banned := range r.not {
+			if slices.Contains(p.deps, banned) && !slices.Contains(p.imports, banned) {
+				t.Errorf("%s reaches %s through another package: not allowed (%s); the allow-list is in deps_test.go", p, banned, r.is)
+			}
+		}
+	}
+}
+
+func TestEveryRoomGivesItsReasons(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rooms() {
+		if r.is == "" {
+			t.Errorf("room %q does not say what it is", r.at)
+		}
+		if seen[r.at] {
+			t.Errorf("room %q is listed twice", r.at)
+		}
+		seen[r.at] = true
+		for _, imported := range slices.Sorted(maps.Keys(r.may)) {
+			if r.may[imported] == "" {
+				t.Errorf("room %q does not say why it may import %q", r.at, imported)
+			}
+		}
+	}
+}
+
+// TestRefusalsRefuse keeps the list itself honest: these imports must never become possible.
+func TestRefusalsRefuse(t *testing.T) {
+	for _, c := range []struct{ at, imported string }{
+		{"", "net/http"},
+		{"", module + "/registry/local"},
+		{"internal/balance", module},
+		{"internal/guard", module},
+		{"internal/eurekawire", module},
+		{"internal/store", "go.etcd.io/bbolt"},
+		{"internal/api", module + "/registry/local"},
+		{"registry/remote", module + "/registry/local"},
+		{"registry/remote", module + "/rpc/httprpc"},
+		{"registry/local", module + "/internal/nativewire"},
+		{"rpc/httprpc", module + "/registry/open"},
+		{"examples/social", module + "/internal/store"},
+		{"test/fault", module + "/registry/remote"},
+	} {
+		if r, ok := roomOf(c.at); !ok || r.allows(c.imported) {
+			t.Errorf("%q may import %s", c.at, c.imported)
+		}
+	}
+	if _, ok := roomOf("internal/unheard"); ok {
+		t.Error("a package that nobody listed has a room")
+	}
+}
+
+// roomOf returns the room of a package.
+func roomOf(at string) (room, bool) {
+	for _, r := range rooms() {
+		if covers(r.at, at) {
+			return r, true
+		}
+	}
+	return room{}, false
+}
+
+// allows reports whether the room may import a package.
+func (r room) allows(imported string) bool {
+	if slices.Contains(r.not, imported) || imported == "C" {
+		return false
+	}
+	own, isOwn := below(imported)
+	if r.free || !isOwn && isStandard(imported) {
+		return true
+	}
+	for pattern := range r.may {
+		if isOwn && covers(pattern, own) || !isOwn && covers(pattern, imported) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether a pattern of the list means a path.
+func covers(pattern, at string) bool {
+	if all, found := strings.CutSuffix(pattern, "/..."); found {
+		return at == all || strings.HasPrefix(at, all+"/")
+	}
+	return at == pattern
+}
+
+// below returns a package's path below this module.
+func below(imported string) (string, bool) {
+	if imported == module {
+		return "", true
+	}
+	return strings.CutPrefix(imported, module+"/")
+}
+
+// isStandard reports whether a package is the standard library's: the first element of every other path is a host's name.
+func isStandard(imported string) bool {
+	first, _, _ := strings.Cut(path.Clean(imported), "/")
+	return !strings.Contains(first, ".")
+}
