@@ -11,7 +11,7 @@ import (
 )
 
 // Run with -cpu 1,2. Everything here uses RunParallel: with -cpu 1 that is a plain loop, with -cpu 2 two of them, and
-// ns/op is wall time by operation over all processors.
+// ns/op is wall time by operation over all processors: a pick's share of processor time is that times the processors.
 
 func BenchmarkFloorCounter(b *testing.B) {
 	for _, n := range sizes {

@@ -20,11 +20,16 @@ func TestRandomIsUniformWhateverTheWeights(t *testing.T) {
 }
 
 func TestRandomIsUniformAmongTheUntried(t *testing.T) {
-	members := membersOfWeights(5, equal)
+	members := membersOfWeights(20, equal)
 	p := balance.NewPool(balance.Random, "", members, nil)
-	tried := []*balance.Target{members[0].Target, members[2].Target, members[3].Target}
-	counts := share(t, p, 10_000, 5, tried...)
-	if counts[1]+counts[4] != 10_000 || counts[1] < 4500 || counts[4] < 4500 {
+	var tried []*balance.Target
+	for i, m := range members {
+		if i != 4 && i != 13 {
+			tried = append(tried, m.Target)
+		}
+	}
+	counts := share(t, p, 10_000, 20, tried...)
+	if counts[4]+counts[13] != 10_000 || counts[4] < 4500 || counts[13] < 4500 {
 		t.Errorf("picks by member %v, want half each for the two untried", counts)
 	}
 }

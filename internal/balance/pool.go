@@ -34,7 +34,7 @@ type Member struct {
 	Tier   int    // lower tiers come first
 }
 
-// Pool is an immutable set of members under a policy. Safe for concurrent use.
+// Pool is an immutable set of members under a policy. The zero value is an empty pool. Safe for concurrent use.
 //
 // Members stand in groups, in this order: the caller's zone by tier, then all other zones by tier. A group is asked only
 // when every member of the groups before it has been tried. Sticky alone looks past this order, to a target that it
@@ -60,7 +60,8 @@ func NewPool(policy Policy, zone string, members []Member, prev *Pool) *Pool {
 	p := &Pool{}
 	if prev != nil {
 		p.turn = prev.turn
-	} else {
+	}
+	if p.turn == nil {
 		p.turn = newTurn()
 	}
 	if policy == Sticky || policy == OtherThanLast {

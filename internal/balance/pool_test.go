@@ -1,6 +1,7 @@
 package balance_test
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -73,6 +74,19 @@ func TestEmptyPoolPicksNothing(t *testing.T) {
 	}
 }
 
+func TestZeroPoolIsEmptyAndCanBeReplaced(t *testing.T) {
+	for _, policy := range policies {
+		var zero balance.Pool
+		if got := zero.Pick(0, nil); got != -1 || zero.Len() != 0 {
+			t.Errorf("%s: picked %d of %d, want -1 of 0", policy.name, got, zero.Len())
+		}
+		p := balance.NewPool(policy.policy, "", membersOfWeights(1, equal), &zero)
+		if got := p.Pick(0, nil); got != 0 {
+			t.Errorf("%s: picked %d from the pool that replaced it, want 0", policy.name, got)
+		}
+	}
+}
+
 func TestSingleMemberIsAlwaysPicked(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(1, equal)
@@ -123,6 +137,7 @@ func TestOwnZoneComesFirstThenLowerTiers(t *testing.T) {
 
 func TestWithoutAZoneAllAreNear(t *testing.T) {
 	members := membersIn("a0", "b0", "c0", "a1")
+	members[2].Zone = ""
 	for _, policy := range policies {
 		if policy.policy == balance.Sticky {
 			continue // stays with one
@@ -165,6 +180,14 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		}
 		last, tried = rank, append(tried, members[i].Target)
 	}
+
+	p = balance.NewPool(balance.Random, "a", members, nil)
+	counts := share(t, p, 2000, n, tried[:n/2-10]...) // only the last tier of zone a is left: 48
+	for i, got := range counts {
+		if want := members[i].Tier == 48; want != (got > 100) {
+			t.Errorf("%d of 2000 picks for member %d of tier %d, want 200 for each of tier 48", got, i, members[i].Tier)
+		}
+	}
 }
 
 // TestPickReachesEveryMemberOnceWhateverIsTried is the contract of tried: any pool, any policy, any order.
@@ -176,7 +199,7 @@ func TestPickReachesEveryMemberOnceWhateverIsTried(t *testing.T) {
 		for i := range members {
 			members[i] = balance.Member{
 				Target: new(balance.Target),
-				Weight: rapid.SampledFrom([]int{-1, 0, 1, 2, 10, 10_000, 1 << 40}).Draw(t, "weight"),
+				Weight: rapid.SampledFrom([]int{-1, 0, 1, 2, 10, 10_000, math.MaxInt}).Draw(t, "weight"),
 				Zone:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"),
 				Tier:   rapid.IntRange(-20, 20).Draw(t, "tier"),
 			}

@@ -16,7 +16,7 @@ func (r *roundRobin) pick(_ int64, tried []*Target) int {
 			return int(r.index[at])
 		}
 	}
-	for range n { // a whole round from here: turns taken by others cannot make it miss one
+	for range n - 1 { // the rest of a round from here: turns that others take cannot make it miss one
 		if at++; at == n {
 			at = 0
 		}

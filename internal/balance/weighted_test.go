@@ -25,7 +25,7 @@ var weightings = []struct {
 }
 
 func TestWeightedSharesAreExact(t *testing.T) {
-	const picks = 1_000_000
+	picks := 1_000_000
 	for _, w := range weightings {
 		members := membersOfWeights(w.n, w.weight)
 		counts := share(t, balance.NewPool(balance.Weighted, "", members, nil), picks, w.n)
@@ -34,12 +34,13 @@ func TestWeightedSharesAreExact(t *testing.T) {
 			total += m.Weight
 		}
 		for i, m := range members {
-			want := picks * float64(m.Weight) / float64(total)
+			want := float64(picks) * float64(m.Weight) / float64(total)
 			// Within 2 %, or within the few picks by which any start and end of the count may be off.
 			if off := math.Abs(float64(counts[i]) - want); off > max(0.02*want, 6) {
 				t.Errorf("%s: weight %d of %d: %d of %d picks, want %.1f", w.name, m.Weight, total, counts[i], picks, want)
 			}
 		}
+		picks = 200_000 // a million once is enough
 	}
 }
 
@@ -126,6 +127,15 @@ func TestWeightedGoesOnAfterAnUpdate(t *testing.T) {
 	for i, got := range counts {
 		if got < 994 || got > 1006 {
 			t.Errorf("member %d: %d of 10000 picks, want 1000 within a few", i, got)
+		}
+	}
+}
+
+func TestEnormousWeightsDoNotOverflow(t *testing.T) {
+	p := balance.NewPool(balance.Weighted, "", membersOfWeights(5, func(int) int { return math.MaxInt }), nil)
+	for i, got := range share(t, p, 5000, 5) {
+		if got < 990 || got > 1010 {
+			t.Errorf("member %d: %d of 5000 picks, want 1000", i, got)
 		}
 	}
 }

@@ -29,7 +29,7 @@ type Budget struct {
 
 	_ [64]byte // what every call writes stays off the line of what every call only reads
 
-	latest   atomic.Int64 // the highest slice number seen
+	latest   atomic.Int64 // the highest slice number seen, from 0
 	deposits window
 
 	mu          sync.Mutex // makes Withdraw's look and take one step
@@ -88,7 +88,7 @@ func (b *Budget) balance(slice int64) int64 {
 // sliceOf returns the number of the slice of time that now is in. A clock that goes back stands still here until it has
 // caught up: what was granted is not granted again.
 func (b *Budget) sliceOf(now int64) int64 {
-	slice := max(now, 0) / b.slice
+	slice := now / b.slice
 	for {
 		latest := b.latest.Load()
 		if slice <= latest {

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,6 +207,58 @@ func TestBudgetHoldsUnderConcurrentUse(t *testing.T) {
 	if got, want := granted.Load(), int64(100+workers*calls/5); got != want {
 		t.Errorf("%d retries granted to %d calls that all wanted one, want %d", got, workers*calls, want)
 	}
+}
+
+func TestConcurrentCallsInANewSliceAllCount(t *testing.T) {
+	const workers, rounds = 2, 20_000
+	b := guard.NewBudget(guard.BudgetConfig{Ratio: 1, Floor: -1})
+	var arrived atomic.Int64
+	meet := func(nth int64) { // all workers at once, to the nanosecond: the window to hit is a few instructions wide
+		arrived.Add(1)
+		for arrived.Load() < nth*workers {
+			runtime.Gosched()
+		}
+	}
+	var lost atomic.Int64
+	together(workers, func() {
+		for round := range int64(rounds) {
+			now := round * 20 * second // all is forgotten, every word of the window is old
+			meet(3*round + 1)
+			b.Deposit(now)
+			meet(3*round + 2)
+			lost.Add(workers - int64(b.Balance(now)))
+			meet(3*round + 3)
+		}
+	})
+	if got := lost.Load(); got != 0 {
+		t.Errorf("%d calls were not counted, of two at once in each of %d new slices", got/workers, rounds)
+	}
+}
+
+func TestConcurrentRetriesNeverOverdraw(t *testing.T) {
+	const workers, rounds = 4, 2000
+	for round := range rounds {
+		b := guard.NewBudget(guard.BudgetConfig{TTL: time.Second, Floor: 10, Ratio: -1})
+		var granted atomic.Int64
+		together(workers, func() { granted.Add(int64(drain(b, 0))) })
+		if got := granted.Load(); got != 10 {
+			t.Fatalf("round %d: %d retries granted to %d callers at once, want 10", round, got, workers)
+		}
+	}
+}
+
+// together runs f in n goroutines that start at the same moment, and waits for them.
+func together(n int, f func()) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for range n {
+		wg.Go(func() {
+			<-start
+			f()
+		})
+	}
+	close(start)
+	wg.Wait()
 }
 
 func TestBudgetAllocatesNothing(t *testing.T) {
