@@ -12,7 +12,7 @@ import (
 // Call describes one call of a service: where it may go, and what may be done when an attempt fails. Only Service is needed.
 type Call struct {
 	Service  string
-	Scheme   string               // of the endpoint wanted; "" takes an instance's first
+	Scheme   string               // of the endpoint wanted; "" takes an instance's first, "http,https" https where there is no http
 	Method   string               // for observers: "GET /orders", "DemoService.hello"
 	Safe     bool                 // running it twice does no harm, so a failed attempt may be repeated
 	Priority Priority             // carried to the server's Gate

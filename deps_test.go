@@ -85,6 +85,11 @@ func rooms() []room {
 			},
 		},
 
+		{
+			at: "examples/hello/...", is: "the first program of a newcomer: it sees what a user sees",
+			may: map[string]string{"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL"},
+		},
+
 		{at: "cmd/muster/...", is: "the binary wires everything", free: true},
 
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},

@@ -47,6 +47,6 @@ type dialed struct {
 
 func (d *dialed) Close() error {
 	err := d.Conn.Close()
-	d.loop.finish()
+	d.loop.Finish(Result{})
 	return err
 }

@@ -59,6 +59,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Timeout reports whether time ran out, as net.Error and url.Error ask.
+func (e *Error) Timeout() bool { return e.Code == Timeout }
+
 // Unwrap gives both the cause and the code, so that errors.Is finds either.
 func (e *Error) Unwrap() []error {
 	if e.Err == nil {

@@ -61,11 +61,14 @@ func ParseEndpoint(s string) (Endpoint, error) {
 // Key returns the instance's key.
 func (in *Instance) Key() Key { return Key{in.Namespace, in.Service, in.ID} }
 
-// Endpoint returns the first endpoint with that scheme, or simply the first for "".
+// Endpoint returns the first endpoint with that scheme, or simply the first for "". Of several schemes, as in "http,https",
+// the first that the instance has counts.
 func (in *Instance) Endpoint(scheme string) (Endpoint, bool) {
-	for _, e := range in.Endpoints {
-		if scheme == "" || e.Scheme == scheme {
-			return e, true
+	for wanted := range strings.SplitSeq(scheme, ",") {
+		for _, e := range in.Endpoints {
+			if wanted == "" || e.Scheme == wanted {
+				return e, true
+			}
 		}
 	}
 	return Endpoint{}, false

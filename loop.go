@@ -2,7 +2,6 @@ package muster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ type Loop struct {
 	last    Result
 	open    bool // an attempt has begun and was not reported
 	ended   bool
-	once    sync.Once // of finish
+	once    sync.Once // of Finish
 }
 
 // Attempt is one try of a call at one instance.
@@ -88,13 +87,16 @@ func (l *Loop) Next() (*Attempt, error) {
 	if err != nil {
 		return nil, l.fail(err)
 	}
+	l.Release()
 	l.tried[l.n] = pick.flight.target
 	l.n++
 	ctx := l.c.obs.Start(l.ctx, l.attemptSpan(pick))
 	l.attempt = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, Context: ctx, pick: pick}
-	if deadline, ok := ctx.Deadline(); ok && l.call.Safe && l.n < l.tries {
-		share := time.Until(deadline) / time.Duration(l.tries-l.n+1)
-		l.attempt.Context, l.attempt.cancel = context.WithTimeout(ctx, share)
+	if deadline, ok := ctx.Deadline(); ok && l.call.Safe {
+		if left := l.left(); left > 0 {
+			share := time.Until(deadline) / time.Duration(left+1)
+			l.attempt.Context, l.attempt.cancel = context.WithTimeout(ctx, share)
+		}
 	}
 	l.open = true
 	return &l.attempt, nil
@@ -127,7 +129,7 @@ func (l *Loop) done(res Result) {
 	l.c.obs.End(l.attempt.Context, s)
 }
 
-// Release frees the attempt's context. A transport calls it when nothing reads the answer any more; End does too.
+// Release frees the attempt's context. A transport calls it when nothing reads the answer any more; Next and End do too.
 func (l *Loop) Release() {
 	if l.attempt.cancel != nil {
 		l.attempt.cancel()
@@ -161,13 +163,20 @@ func (l *Loop) End() {
 	}
 }
 
-// finish reports a success, if the attempt is still open, and ends the call; for connections, whose Close may race with itself.
-func (l *Loop) finish() {
+// Finish reports how the attempt under way went, if that was not done, and ends the call without another attempt. It acts
+// once, and may be called from any goroutine when nobody else uses the Loop any more: at the end of an answer's body, or by
+// a connection's Close.
+func (l *Loop) Finish(res Result) {
 	l.once.Do(func() {
-		l.Again(Result{})
+		if l.open {
+			l.done(res)
+		}
 		l.End()
 	})
 }
+
+// Context is the whole call's: it carries the timeout of the call, not the share of it that the attempt under way has.
+func (l *Loop) Context() context.Context { return l.ctx }
 
 // fail turns the error that decided the call into the one its caller sees.
 func (l *Loop) fail(err error) error {
@@ -176,14 +185,28 @@ func (l *Loop) fail(err error) error {
 		return wrap("call", Key{Service: l.call.Service}, err)
 	}
 	err = l.last.Err // what went wrong says more than that there was nobody else to try
-	if l.n > 1 {
-		err = &Error{Op: "call", Service: l.call.Service, Code: CodeOf(err), Err: fmt.Errorf("%d attempts, the last at %s: %w", l.n, l.attempt.Instance.ID, err)}
+	if l.n == 0 {
+		return wrap("call", Key{Service: l.call.Service}, err)
+	}
+	out := &Error{Op: "call", Service: l.call.Service, Instance: l.attempt.Instance.ID, Code: CodeOf(err), After: l.last.After, Err: err}
+	if e, ok := err.(*Error); ok && e.Op == "" {
+		out.Err = e.Err // its code is not said twice
+	} else if ok && l.n == 1 {
 		return err
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Op != "" {
-		return err
+	if l.n > 1 && out.Err != nil {
+		out.Err = fmt.Errorf("%d attempts, this was the last: %w", l.n, out.Err)
 	}
-	return &Error{Op: "call", Service: l.call.Service, Instance: l.attempt.Instance.ID, Code: CodeOf(err), Err: err}
+	return out
+}
+
+// left is how many more attempts there may be after the one under way: tries are of no use when nobody is left to try.
+func (l *Loop) left() int {
+	others := 0
+	if cs := l.c.candidates(l.call.Service, l.call.Scheme); cs != nil {
+		others = cs.choose.Len() - l.n
+	}
+	return min(l.tries-l.n, others)
 }
 
 // untried reports whether there is anybody left to try.
