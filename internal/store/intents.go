@@ -1,0 +1,187 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// intents are what operators want, by folded key. They outlive the instances they are about.
+type intents struct {
+	mu    sync.RWMutex // guards byKey; taken after space.mu, held for a map access only
+	byKey map[muster.Key]*muster.Intent
+}
+
+func (i *intents) init() { i.byKey = map[muster.Key]*muster.Intent{} }
+
+func (i *intents) get(key muster.Key) *muster.Intent {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if len(i.byKey) == 0 {
+		return nil
+	}
+	return i.byKey[key.Fold()]
+}
+
+func (i *intents) set(key muster.Key, it *muster.Intent) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if it == nil {
+		delete(i.byKey, key.Fold())
+		return
+	}
+	i.byKey[key.Fold()] = it
+}
+
+func (i *intents) size() int {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return len(i.byKey)
+}
+
+// Intent returns what an operator wants for key, or nil. The instance need not be registered.
+func (s *Store) Intent(key muster.Key) *muster.Intent { return s.intents.get(key) }
+
+// Intents returns all intents of a namespace by folded key ([muster.Key.Fold]), also those for instances not registered. The
+// map is the caller's.
+func (s *Store) Intents(namespace string) map[muster.Key]*muster.Intent {
+	namespace = muster.Fold(namespace)
+	s.intents.mu.RLock()
+	defer s.intents.mu.RUnlock()
+	out := map[muster.Key]*muster.Intent{}
+	for k, it := range s.intents.byKey {
+		if k.Namespace == namespace {
+			out[k] = it
+		}
+	}
+	return out
+}
+
+// Author is who does something to an instance that is not theirs.
+type Author struct {
+	Proven  string // as far as the face could prove it
+	Claimed string // as the caller said
+	Op      string // what the audit calls it; "" means "intent"
+}
+
+func (a Author) name() string {
+	if a.Proven != "" {
+		return a.Proven
+	}
+	return a.Claimed
+}
+
+// SetIntent writes it in place of the intent whose Rev is it.Rev (0: there is none) and returns it as stored. An empty one
+// removes the record; what is returned then has Rev 0, for the write after it. It is synced in the journal together with its
+// audit record before anybody sees it and before SetIntent returns. Rev is the number of that audit record. An intent with
+// Until ends by itself then, audited as "expired".
+//
+// Errors: Conflict (the stored Rev differs; read again), Invalid, Exhausted (too many, or the disk is full: nothing was
+// written), Unavailable, Closed.
+func (s *Store) SetIntent(key muster.Key, it muster.Intent, who Author) (*muster.Intent, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	it.By = who.name()
+	if err := it.Validate(); err != nil {
+		return nil, err
+	}
+	if !it.Until.IsZero() && !it.Until.After(time.Now()) {
+		return nil, invalid("until %s has passed", it.Until.UTC().Format(time.RFC3339))
+	}
+	return s.do(&act{key: key, intent: &it, who: who})
+}
+
+// Record keeps an audit record of something else that an operator did, synced before it returns. ID and At are set here.
+//
+// Errors: Invalid, Exhausted (the disk is full), Unavailable, Closed.
+func (s *Store) Record(rec muster.AuditRecord) error {
+	if err := checkKey(rec.Key); err != nil {
+		return err
+	}
+	_, err := s.do(&act{key: rec.Key, audit: rec})
+	return err
+}
+
+// Audit returns at most limit audit records of a namespace, newest first: older than before (0: from the newest) and about
+// that service unless it is "". limit is held to 1..1000; 0 means 100.
+//
+// Errors: Unavailable.
+func (s *Store) Audit(namespace, service string, before uint64, limit int) ([]muster.AuditRecord, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		limit = 100
+	}
+	return s.journal.Audit(namespace, service, before, min(limit, 1000))
+}
+
+// act is one thing for the scribe to write.
+type act struct {
+	key    muster.Key
+	intent *muster.Intent     // nil: audit alone
+	audit  muster.AuditRecord // when intent is nil
+	who    Author
+	answer chan answer // holds one
+}
+
+type answer struct {
+	intent *muster.Intent
+	err    error
+}
+
+// do hands the act to the scribe and waits until it is written.
+func (s *Store) do(a *act) (*muster.Intent, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	a.answer = make(chan answer, 1)
+	select {
+	case s.acts <- a:
+	case <-s.ctx.Done():
+		return nil, closed("")
+	}
+	out := <-a.answer // the scribe answers whatever it took
+	return out.intent, out.err
+}
+
+// resolve checks an act against the intent that is there and says what to write; stored is nil when it removes one.
+func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Time) (write Act, stored *muster.Intent, err error) {
+	if a.intent == nil {
+		rec := a.audit
+		rec.ID, rec.At = id, now
+		return Act{Audit: rec}, nil, nil
+	}
+	var rev uint64
+	if current != nil {
+		rev = current.Rev
+	}
+	if a.intent.Rev != rev {
+		return Act{}, nil, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Conflict, Err: stale(a.intent.Rev, current)}
+	}
+	if current == nil && !room && !a.intent.Empty() {
+		return Act{}, nil, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d intents are kept already; remove some first", MaxIntents)}
+	}
+	if !a.intent.Empty() {
+		next := *a.intent
+		next.At, next.Rev = now, id
+		stored = &next
+	}
+	op := a.who.Op
+	if op == "" {
+		op = "intent"
+	}
+	return Act{Intent: true, Audit: muster.AuditRecord{
+		ID: id, At: now, Op: op, Key: a.key, Proven: a.who.Proven, Claimed: a.who.Claimed, Why: a.intent.Why, Before: current, After: stored,
+	}}, stored, nil
+}
+
+func stale(rev uint64, current *muster.Intent) error {
+	if current == nil {
+		return fmt.Errorf("the intent with revision %d is not there any more; read it again", rev)
+	}
+	return fmt.Errorf("the intent has revision %d, written by %q at %s, not %d; read it again", current.Rev, current.By, current.At.UTC().Format(time.RFC3339), rev)
+}

@@ -1,0 +1,341 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unique"
+
+	"github.com/muster-go/muster"
+)
+
+// space is one namespace: its services, their records and the feed of what changed.
+type space struct {
+	store *Store
+	name  string // as first written
+	fold  string
+
+	seq     atomic.Uint64 // of the newest change
+	listed  atomic.Int64  // records
+	late    atomic.Int64  // of them, those that missed their renewals
+	overdue atomic.Int64  // of those, the ones that missed their TTL too and are held
+	seen    atomic.Uint64 // renewals ever
+
+	mu       sync.RWMutex // guards what follows; taken before intents.mu and wheel.mu
+	services map[string]*service
+	feed     feed
+	counts   [5]int           // records by effective status
+	expected int64            // renewals per 1000 min that the owners promised
+	stale    map[string]*redo // services that changed since the view was built, by folded name
+
+	viewing sync.Mutex // one builds the view at a time
+	view    atomic.Pointer[View]
+
+	waiting sync.Mutex    // guards wake
+	wake    chan struct{} // closed at the next change; nil while nobody waits
+
+	guard guard // self-preservation
+}
+
+// service holds the leases of one service by instance ID.
+type service struct {
+	space  *space
+	name   string // as first written
+	fold   string
+	seq    uint64 // of its newest change
+	leases map[string]*lease
+	labels map[string]string // the last metadata written: most instances of a service share theirs
+}
+
+func newSpace(s *Store, name string) *space {
+	sp := &space{
+		store:    s,
+		name:     name,
+		fold:     muster.Fold(name),
+		services: map[string]*service{},
+		stale:    map[string]*redo{},
+	}
+	sp.guard.space = sp
+	sp.feed.init(s.opt.Retention)
+	sp.view.Store(&View{Namespace: name, Epoch: s.epoch})
+	return sp
+}
+
+// Update replaces the record at key by what change returns: nil removes it, old itself leaves it. A Record made anew begins a
+// lease, or goes on with the one the same owner already holds; one from [Record.Next] keeps the deadline as it is. change
+// runs under the namespace's lock: it must be quick and must not call the store. The store takes the returned Record over,
+// sets what is the store's to set, and attaches the intent. Update returns the record that is now at key, nil if there is none.
+//
+// Errors: Invalid, Exhausted (too many namespaces), Unavailable (loading), Closed, or what change returned.
+func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)) (*Record, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	sp := s.space(key.Namespace)
+	if sp == nil {
+		if err := checkKey(key); err != nil {
+			return nil, err
+		}
+		var err error
+		if sp, err = s.ensure(key.Namespace); err != nil {
+			return nil, err
+		}
+	}
+	rec, err := sp.update(key, change)
+	if err == nil {
+		sp.announce()
+	}
+	return rec, err
+}
+
+func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (*Record, error) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	l := sp.lease(key)
+	var old *Record
+	if l != nil {
+		old = l.record.Load()
+	}
+	next, err := change(old)
+	switch {
+	case err != nil || next == old:
+		return old, err
+	case next == nil:
+		sp.remove(l, false)
+		return nil, nil
+	}
+	if err := check(key, next); err != nil {
+		return old, err
+	}
+	return sp.put(key, l, next), nil
+}
+
+// put makes next the record at key; l is the lease of the one before it, if any.
+func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
+	s, now := sp.store, sp.store.now()
+	svc := sp.service(key.Service)
+	var old *Record
+	if l != nil {
+		old = l.record.Load()
+	}
+	in := *next.Instance
+	fresh := l == nil || next.lease != l
+	sameOwner := old != nil && old.Instance.Owner == in.Owner
+	switch {
+	case !fresh:
+		in.Registered = old.Instance.Registered
+	case sameOwner:
+		in.Registered = old.Instance.Registered
+	default:
+		in.Registered = s.base.Add(time.Duration(now)).Round(0)
+	}
+	svc.share(&in)
+	in.Intent = s.intents.get(key)
+	next.Instance = &in
+	next.Changed = time.Now().Round(0)
+	next.Seq = sp.seq.Load() + 1
+	next.effective = in.Effective().Status
+	sp.feed.supersede(old, svc.fold, in.ID)
+
+	shorter := old != nil && (next.TTL < old.TTL || next.lateAfter() < old.lateAfter())
+	switch {
+	case l != nil && !shorter && !fresh:
+		next.lease = l
+	case l != nil && !shorter && sameOwner:
+		next.lease = l
+		l.renew(now)
+	default:
+		since := now
+		if !fresh {
+			since = l.renewed.Load()
+		}
+		next.lease = sp.begin(svc, l, sameOwner, next.Seq, since)
+	}
+	next.Handle = next.lease.handle
+	next.lease.record.Store(next)
+	if next.lease != l {
+		svc.leases[in.ID] = next.lease
+		s.wheel.add(next.lease, next.lease.renewed.Load()+int64(next.lateAfter()), now)
+	}
+
+	if old == nil {
+		sp.listed.Add(1)
+	} else {
+		sp.count(old, -1)
+	}
+	sp.count(next, +1)
+	sp.feed.put(next, now)
+	sp.changed(svc, in.ID, next.Seq)
+	return next
+}
+
+// restore puts a record that the journal kept in place. The lease begins when all is loaded.
+func (sp *space) restore(key muster.Key, r *Record) {
+	if sp.lease(key) != nil {
+		return
+	}
+	s, svc := sp.store, sp.service(key.Service)
+	registered, changed := r.Instance.Registered, r.Changed
+	in := *r.Instance
+	svc.share(&in)
+	in.Registered, in.Intent = registered, s.intents.get(key)
+	r.Instance, r.Changed, r.Seq = &in, changed, 1
+	r.effective = in.Effective().Status
+	r.lease = sp.begin(svc, nil, false, 1, s.now())
+	r.Handle = r.lease.handle
+	r.lease.record.Store(r)
+	svc.leases[in.ID] = r.lease
+	s.wheel.add(r.lease, s.now()+int64(r.lateAfter()), s.now())
+	sp.listed.Add(1)
+	sp.count(r, +1)
+	sp.changed(svc, in.ID, 1)
+	sp.feed.floor, sp.feed.newest = 1, 1
+}
+
+// begin makes a lease in place of old, if there is one. The same owner keeps its handle; another one's former holder is told
+// of the takeover when it renews.
+func (sp *space) begin(svc *service, old *lease, sameOwner bool, seq uint64, renewed int64) *lease {
+	l := &lease{service: svc, added: seq}
+	l.renewed.Store(renewed)
+	switch {
+	case old == nil:
+		sp.store.handles.take(l)
+	case sameOwner:
+		l.added = old.added
+		sp.store.handles.pass(old, l)
+		old.end()
+	default:
+		l.added = old.added
+		sp.store.handles.take(l)
+		old.takeOver(sp.store.now())
+	}
+	return l
+}
+
+// remove takes the record of l out, if there is one.
+func (sp *space) remove(l *lease, expired bool) {
+	if l == nil {
+		return
+	}
+	svc, old := l.service, l.record.Load()
+	l.end()
+	sp.store.handles.free(l)
+	delete(svc.leases, old.Instance.ID)
+	if len(svc.leases) == 0 {
+		delete(sp.services, svc.fold)
+	}
+	sp.listed.Add(-1)
+	sp.count(old, -1)
+	seq := sp.seq.Load() + 1
+	sp.feed.supersede(old, svc.fold, old.Instance.ID)
+	sp.feed.remove(old, svc.fold, seq, sp.store.now(), expired)
+	sp.changed(svc, old.Instance.ID, seq)
+}
+
+// changed notes that the service's record with that ID is another one now.
+func (sp *space) changed(svc *service, id string, seq uint64) {
+	svc.seq = seq
+	sp.seq.Store(seq)
+	r := sp.stale[svc.fold]
+	if r == nil {
+		r = new(redo)
+		sp.stale[svc.fold] = r
+	}
+	r.note(id, len(svc.leases))
+}
+
+// count adds the record to the namespace's sums, or takes it out.
+func (sp *space) count(r *Record, n int) {
+	sp.counts[r.effective] += n
+	sp.expected += int64(n) * int64(1000*time.Minute/max(r.interval(), time.Millisecond))
+}
+
+// announce wakes who waits for a change, and the scribe. It is called without the lock.
+func (sp *space) announce() {
+	sp.waiting.Lock()
+	if sp.wake != nil {
+		close(sp.wake)
+		sp.wake = nil
+	}
+	sp.waiting.Unlock()
+	sp.store.dirtied()
+}
+
+// lease returns the lease at key, or nil. The caller holds mu, for reading at least.
+func (sp *space) lease(key muster.Key) *lease {
+	svc := lookup(sp.services, key.Service)
+	if svc == nil {
+		return nil
+	}
+	return svc.leases[key.ID]
+}
+
+// service returns the service of that name, making it if need be.
+func (sp *space) service(name string) *service {
+	if svc := lookup(sp.services, name); svc != nil {
+		return svc
+	}
+	svc := &service{space: sp, name: name, fold: muster.Fold(name), leases: map[string]*lease{}}
+	sp.services[svc.fold] = svc
+	return svc
+}
+
+// share lets an instance use the strings and labels that others of its service already hold.
+func (svc *service) share(in *muster.Instance) {
+	if in.Namespace = svc.space.name; in.Service == svc.name {
+		in.Service = svc.name
+	}
+	in.Zone = shared(in.Zone)
+	in.Version = shared(in.Version)
+	switch {
+	case len(in.Metadata) == 0:
+		in.Metadata = nil
+	case maps.Equal(in.Metadata, svc.labels):
+		in.Metadata = svc.labels
+	default:
+		svc.labels = in.Metadata
+	}
+}
+
+func shared(s string) string {
+	if s == "" {
+		return ""
+	}
+	return unique.Make(s).Value()
+}
+
+// check says what is wrong with a record that is about to be stored at key.
+func check(key muster.Key, r *Record) error {
+	in := r.Instance
+	switch {
+	case in == nil:
+		return invalid("record %v has no instance", key)
+	case r.Seq != 0:
+		return &muster.Error{Code: muster.Internal, Err: fmt.Errorf("record %v is in the store already; a change needs one made anew or by Next", key)}
+	case in.Key().Fold() != key.Fold():
+		return invalid("instance %v does not belong at %v", in.Key(), key)
+	case r.TTL <= 0 || r.TTL > MaxTTL:
+		return invalid("ttl %v of %v is not more than 0 and at most %v", r.TTL, key, MaxTTL)
+	case len(r.Wire) > MaxWire:
+		return invalid("%v carries %d bytes of its protocol's own, at most %d are kept", key, len(r.Wire), MaxWire)
+	case int(in.Status) > int(muster.Down) || int(in.Override) > int(muster.Down):
+		return invalid("%v: %v is not a status", key, max(in.Status, in.Override))
+	}
+	return checkKey(key)
+}
+
+func checkKey(key muster.Key) error {
+	if err := muster.CheckNamespace(key.Namespace); err != nil {
+		return err
+	}
+	if err := muster.CheckService(key.Service); err != nil {
+		return err
+	}
+	return muster.CheckID(key.ID)
+}
+
+func invalid(format string, args ...any) error {
+	return &muster.Error{Code: muster.Invalid, Err: fmt.Errorf(format, args...)}
+}
