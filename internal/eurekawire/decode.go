@@ -12,6 +12,7 @@ const (
 	MaxInstanceBytes     = 1 << 20  // body with one instance
 	MaxApplicationsBytes = 1 << 28  // body with a list
 	MaxDepth             = 32       // nested objects, arrays or elements
+	MaxEntries           = 1 << 21  // applications and instances of one list
 	MaxFields            = 512      // fields of one object or children of one element, metadata and lists apart
 	MaxMetadata          = 1024     // entries of one metadata map
 	MaxName              = 256      // bytes of a key or an element's name
@@ -101,9 +102,19 @@ func DecodeApplications(contentType string, body []byte) (*Applications, error) 
 	return list, nil
 }
 
-// decoder holds what differs between reading from a client and reading from a server.
+// decoder holds what the two formats share while one body is read.
 type decoder struct {
 	fromServer bool // take the data centre as it is: whoever runs the server has accepted it
+	entries    int  // applications and instances so far
+}
+
+// entry counts one more application or instance of a list and returns what is wrong with that, "" for nothing.
+func (d *decoder) entry() (problem string) {
+	if d.entries == MaxEntries {
+		return fmt.Sprintf("more than %d applications and instances", MaxEntries)
+	}
+	d.entries++
+	return ""
 }
 
 // open checks what can be checked before reading: type, size, encoding. It returns the body without a byte order mark and the length

@@ -257,6 +257,19 @@ func TestOfDuplicateMetadataTheLastWinsAtTheFirstPlace(t *testing.T) {
 	}
 }
 
+func TestMissingInstanceIDIsThatOfAmazonElseTheHostName(t *testing.T) {
+	for _, c := range []struct{ dc, want string }{
+		{`"@class":"com.netflix.appinfo.AmazonInfo","name":"Amazon","metadata":{"instance-id":"i-9"}`, "i-9"},
+		{`"@class":"com.netflix.appinfo.AmazonInfo","name":"Amazon","metadata":{"ami-id":"a"}`, "h"},
+		{`"@class":"com.netflix.appinfo.MyDataCenterInfo","name":"MyOwn","metadata":{"instance-id":"i-9"}`, "h"},
+	} {
+		in, err := eurekawire.DecodeInstance(jsonType, []byte(`{"instance":{"hostName":"h","dataCenterInfo":{`+c.dc+`}}}`))
+		if err != nil || in.InstanceID != c.want {
+			t.Errorf("%s: read as %+v, %v, want instance ID %s", c.dc, in, err, c.want)
+		}
+	}
+}
+
 func TestXMLIsReadAsXMLSays(t *testing.T) {
 	body := "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<!-- a > b --><instance xmlns:x='urn:x'>\r\n" +
 		"<hostName>a<!-- c -->b<![CDATA[<&]]>&amp;&#65;&#x1F600;\r\nz</hostName><?pi?>" +

@@ -84,6 +84,9 @@ func (d *decoder) jsonApplications(r *jsonReader, list *Applications) error {
 }
 
 func (d *decoder) jsonApplication(r *jsonReader, list *Applications) error {
+	if err := r.check(r.i, d.entry()); err != nil {
+		return err
+	}
 	app := Application{}
 	first := len(list.Skipped)
 	err := r.fields(func(key []byte) error {
@@ -120,6 +123,9 @@ func (d *decoder) jsonApplication(r *jsonReader, list *Applications) error {
 // jsonInstanceOrSkip reads an instance, or steps over one that cannot be read and says why. An error means that the JSON itself is
 // broken, so nothing after it can be trusted.
 func (d *decoder) jsonInstanceOrSkip(r *jsonReader) (in *Instance, skipped, err error) {
+	if err := r.check(r.i, d.entry()); err != nil {
+		return nil, nil, err
+	}
 	at, depth, first := r.i, r.depth, r.first
 	in, skipped = d.jsonInstance(r)
 	if skipped == nil {

@@ -67,6 +67,9 @@ func (d *decoder) xmlApplications(r *xmlReader, list *Applications) error {
 }
 
 func (d *decoder) xmlApplication(r *xmlReader, list *Applications) error {
+	if err := r.check(r.i, d.entry()); err != nil {
+		return err
+	}
 	app := Application{}
 	first := len(list.Skipped)
 	for {
@@ -107,6 +110,9 @@ func (d *decoder) xmlApplication(r *xmlReader, list *Applications) error {
 // xmlInstanceOrSkip reads an instance, or steps over one that cannot be read and says why. An error means that the XML itself is
 // broken, so nothing after it can be trusted.
 func (d *decoder) xmlInstanceOrSkip(r *xmlReader) (in *Instance, skipped, err error) {
+	if err := r.check(r.i, d.entry()); err != nil {
+		return nil, nil, err
+	}
 	at, depth, empty := r.i, r.depth, r.empty
 	in, skipped = d.xmlInstance(r)
 	if skipped == nil {

@@ -31,17 +31,17 @@ func newInstance() *Instance {
 
 // finish fills what follows from other fields once all are read.
 func (d *decoder) finish(in *Instance) {
-	if in.InstanceID == "" {
-		in.InstanceID = in.HostName
-		if id, _ := in.DataCenter.Metadata.Get("instance-id"); id != "" {
-			in.InstanceID = id
-		}
-	}
-	if !d.fromServer && in.DataCenter.Class != AmazonClass {
-		in.DataCenter.Metadata = nil // Java's other classes have none
-	}
 	in.Metadata = unique(in.Metadata)
 	in.DataCenter.Metadata = unique(in.DataCenter.Metadata)
+	if in.DataCenter.Class != AmazonClass && !d.fromServer {
+		in.DataCenter.Metadata = nil // Java's other classes have none
+	}
+	if in.InstanceID == "" && in.DataCenter.Class == AmazonClass {
+		in.InstanceID, _ = in.DataCenter.Metadata.Get("instance-id")
+	}
+	if in.InstanceID == "" {
+		in.InstanceID = in.HostName
+	}
 }
 
 // setField stores a field of an instance that is plain text in both formats, and reports whether there is one of that name.

@@ -9,7 +9,7 @@ type Invalid string
 func (e Invalid) Error() string { return string(e) }
 
 // Validate checks an instance that was posted to the application app, in the order and with the texts of Netflix's server, so that
-// clients and people who know them are not surprised. The application names are compared in upper case.
+// clients and people who know them are not surprised. The application names are compared without case.
 //
 // Errors: Invalid.
 // Source: Netflix eureka, ApplicationResource.addInstance.
@@ -23,7 +23,7 @@ func Validate(in *Instance, app string) error {
 		return Invalid("Missing ip address")
 	case in.App == "":
 		return Invalid("Missing appName")
-	case strings.ToUpper(in.App) != strings.ToUpper(app):
+	case !strings.EqualFold(in.App, app):
 		return Invalid("Mismatched appName, expecting " + strings.ToUpper(app) + " but was " + in.App)
 	case in.DataCenter.absent():
 		return Invalid("Missing dataCenterInfo")
