@@ -19,13 +19,14 @@ type Command struct {
 	Args  []string      // without the program's own name
 	Env   []string      // KEY=VALUE, added to the environment of the test; the last of two equal keys wins
 	Dir   string        // working directory; "" means a temporary one of the test
+	Stdin *os.File      // nil means an empty input; with it the Command can be started only once
 	Ready Ready         // when it can be used; nil means as soon as it runs
 	Limit time.Duration // how long it may take until Ready, and after SIGTERM until it ended; 0 means 30s
 }
 
 // Process is one program under test. It may be started several times: Restart keeps its arguments, and so its port and its data.
-// A Process fails its test when it cannot do what it is asked to do. Its methods are for the test's own goroutine, except Log and PID,
-// which are safe for concurrent use.
+// A Process fails its test when it cannot do what it is asked to do. Its methods are for the test's own goroutine, except Log, PID and
+// Ended, which are safe for concurrent use.
 type Process struct {
 	t       testing.TB
 	command Command
@@ -64,6 +65,9 @@ func Start(t testing.TB, c Command) *Process {
 	p.begin()
 	return p
 }
+
+// Ended is closed when the last start's program has ended.
+func (p *Process) Ended() <-chan struct{} { return p.last().ended }
 
 // PID returns the process id of the last start.
 func (p *Process) PID() int { return p.last().cmd.Process.Pid }
@@ -151,6 +155,9 @@ func (p *Process) begin() {
 	r := &run{cmd: exec.Command(p.command.Path, p.command.Args...), start: p.log.position(), ended: make(chan struct{})}
 	r.cmd.Dir = p.command.Dir
 	r.cmd.Env = append(os.Environ(), p.command.Env...)
+	if p.command.Stdin != nil {
+		r.cmd.Stdin = p.command.Stdin
+	}
 	r.cmd.Stdout = &p.log
 	r.cmd.Stderr = &p.log
 	r.cmd.WaitDelay = time.Second // for outputs that a grandchild holds open
