@@ -1,0 +1,158 @@
+package api
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
+)
+
+// API is the handler of everything under /api/v1/. It is safe for concurrent use and starts no goroutine of its own: watch
+// streams end with their request's context or with the store.
+type API struct {
+	store    *store.Store
+	opt      Options
+	mux      *http.ServeMux
+	origin   *http.CrossOriginProtection
+	hosts    map[string]bool
+	document []byte // OpenAPI
+	started  time.Time
+
+	seal     *seal
+	feeds    feeds
+	watchers atomic.Int64
+	buffers  sync.Pool // of *[]byte, for bodies and lists
+}
+
+// Options configures an API. The zero value is ready to use.
+type Options struct {
+	Version     string       // of the server, shown in status and in the OpenAPI document
+	Hosts       []string     // names under which the server may be written to, besides localhost and IP addresses; without port
+	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
+	Log         *slog.Logger // nil discards
+}
+
+// Limits and times of the API.
+const (
+	MaxBody            = 1 << 20 // bytes of a request's body
+	DefaultMaxWatchers = 10_000
+	DefaultTTL         = 30 * time.Second // of a registration that asks for none
+	MinTTL             = 200 * time.Millisecond
+	ConfirmEvery       = 3 * time.Second // a silent watch stream says so this often
+	MaxWait            = time.Minute     // of a long poll
+
+	bodyWithin  = 10 * time.Second // a body must have arrived
+	writeWithin = 10 * time.Second // a reader of a list or stream must have taken a piece
+)
+
+// New returns the API of that store.
+func New(s *store.Store, opt Options) *API {
+	if opt.MaxWatchers <= 0 {
+		opt.MaxWatchers = DefaultMaxWatchers
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &API{
+		store:   s,
+		opt:     opt,
+		mux:     http.NewServeMux(),
+		origin:  http.NewCrossOriginProtection(),
+		hosts:   map[string]bool{"localhost": true},
+		started: time.Now(),
+		seal:    newSeal(),
+	}
+	for _, h := range opt.Hosts {
+		a.hosts[strings.ToLower(h)] = true
+	}
+	a.feeds.init(s)
+	a.route()
+	return a
+}
+
+// ServeHTTP serves one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !reading(r.Method) {
+		if err := a.checkWrite(r); err != nil {
+			writeError(w, err)
+			return
+		}
+	}
+	if !a.loaded() && !servedWhileLoading(r.URL.Path) {
+		writeError(w, &muster.Error{Code: muster.Unavailable, After: time.Second, Err: store.ErrLoading})
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// checkWrite refuses what a web page of somebody else's could make a browser send: requests from other origins, and requests
+// to a name that merely points here (DNS rebinding).
+func (a *API) checkWrite(r *http.Request) error {
+	if err := a.origin.Check(r); err != nil {
+		return &muster.Error{Code: muster.Denied, Err: fmt.Errorf("a page of another origin may not write here: %w", err)}
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	if _, err := netip.ParseAddr(host); err == nil || a.hosts[strings.ToLower(host)] {
+		return nil
+	}
+	return &muster.Error{Code: muster.Denied, Err: fmt.Errorf("host %q is not a name of this server: use its IP address, or have the server told the name", host)}
+}
+
+func (a *API) loaded() bool {
+	select {
+	case <-a.store.Loaded():
+		return true
+	default:
+		return false
+	}
+}
+
+// servedWhileLoading says which pages need nothing of the journal.
+func servedWhileLoading(path string) bool {
+	return path == pathStatus || path == pathOpenAPI || path == pathDocs
+}
+
+func reading(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// author says who does op: proven by nothing yet, claimed in the header Muster-By.
+func author(op, by string) store.Author { return store.Author{Claimed: by, Op: op} }
+
+// randomOwner names a registration whose client named none.
+func randomOwner() string { return rand.Text() }
+
+// revision names a state of a namespace or of one of its services.
+func revision(epoch, seq uint64) string {
+	return nativewire.Position{Epoch: epoch, Seq: seq}.String()
+}
+
+// keyOf reads and checks the key in the path; the mux has decoded each of its parts.
+func keyOf(r *http.Request) (muster.Key, error) {
+	k := muster.Key{Namespace: r.PathValue("namespace"), Service: r.PathValue("service"), ID: r.PathValue("id")}
+	return k, checkKey(k)
+}
+
+func checkKey(k muster.Key) error {
+	if err := muster.CheckNamespace(k.Namespace); err != nil {
+		return err
+	}
+	if err := muster.CheckService(k.Service); err != nil {
+		return err
+	}
+	return muster.CheckID(k.ID)
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// readBody reads a body of at most limit bytes into a pooled buffer. Call free when done with the bytes.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, free func(), err error) {
+	buf, ok := a.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	free = func() {
+		if cap(*buf) <= MaxBody {
+			a.buffers.Put(buf)
+		}
+	}
+	if r.ContentLength > limit {
+		free()
+		return nil, nil, tooLarge(limit)
+	}
+	// Recorders in tests have no connection; real ones do.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
+	b := bytes.NewBuffer((*buf)[:0])
+	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	*buf = b.Bytes()
+	if err != nil {
+		free()
+		return nil, nil, bodyError(err, limit)
+	}
+	return *buf, free, nil
+}
+
+// readJSON reads the body into v: one JSON value without unknown fields.
+func (a *API) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	if t := mediaType(r); t != "" && t != "application/json" {
+		return failWith(http.StatusUnsupportedMediaType, invalid("body is %q, application/json is meant", t))
+	}
+	body, free, err := a.readBody(w, r, MaxBody)
+	if err != nil {
+		return err
+	}
+	defer free()
+	if len(body) == 0 {
+		return invalid("the body is empty, a JSON object is meant")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return invalid("body: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return invalid("body: something follows the JSON object")
+	}
+	return nil
+}
+
+func mediaType(r *http.Request) string {
+	h := r.Header.Get("Content-Type")
+	if h == "" || h == "application/json" {
+		return h
+	}
+	t, _, err := mime.ParseMediaType(h)
+	if err != nil {
+		return h
+	}
+	return t
+}
+
+func bodyError(err error, limit int64) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(limit)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return failWith(http.StatusRequestTimeout, &muster.Error{Code: muster.Timeout, Err: errors.New("the body did not arrive in time")})
+	}
+	return invalid("the body broke off: %w", err)
+}
+
+func tooLarge(limit int64) error {
+	return failWith(http.StatusRequestEntityTooLarge, invalid("the body has more than %d bytes", limit))
+}

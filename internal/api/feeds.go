@@ -1,0 +1,118 @@
+package api
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
+)
+
+// feeds keeps, for each namespace, the newest step of its feed as events: a change is put into bytes once and the bytes are
+// handed to every watcher.
+type feeds struct {
+	store *store.Store
+	mu    sync.RWMutex // guards feeds
+	feeds map[string]*feed
+}
+
+type feed struct {
+	newest atomic.Pointer[step]
+	mu     sync.Mutex // held while a step is made, so that of many watchers woken together one makes it
+}
+
+// step is what happened in a namespace between two positions, as events. It is immutable.
+type step struct {
+	from, to nativewire.Position
+	events   []byte // all of it, the sync at the end included
+	changes  []part
+	sync     int // where the sync begins in events
+}
+
+// part is one change in a step's events.
+type part struct {
+	service    string // folded
+	start, end int
+}
+
+func (f *feeds) init(s *store.Store) {
+	f.store = s
+	f.feeds = map[string]*feed{}
+}
+
+// after returns the step from a position to the present. ok is false when the store does not know that position any more.
+func (f *feeds) after(namespace string, from nativewire.Position) (*step, bool) {
+	feed := f.of(namespace)
+	if s := feed.newest.Load(); s != nil && s.from == from {
+		return s, true
+	}
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	newest := feed.newest.Load()
+	if newest != nil && newest.from == from {
+		return newest, true
+	}
+	changes, seq, ok := f.store.Changes(namespace, from.Epoch, from.Seq)
+	if !ok {
+		return nil, false
+	}
+	s := newStep(from, nativewire.Position{Epoch: from.Epoch, Seq: seq}, changes)
+	if newest == nil || s.to.Seq > newest.to.Seq {
+		feed.newest.Store(s)
+	}
+	return s, true
+}
+
+func (f *feeds) of(namespace string) *feed {
+	name := muster.Fold(namespace)
+	f.mu.RLock()
+	one := f.feeds[name]
+	f.mu.RUnlock()
+	if one != nil {
+		return one
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if one = f.feeds[name]; one == nil {
+		one = new(feed)
+		f.feeds[name] = one
+	}
+	return one
+}
+
+func newStep(from, to nativewire.Position, changes []store.Change) *step {
+	s := &step{from: from, to: to}
+	for _, c := range changes {
+		p := part{service: muster.Fold(c.Key.Service), start: len(s.events)}
+		if c.Record != nil {
+			s.events = nativewire.AppendEvent(s.events, nativewire.Put, "", fragment(c.Record))
+		} else {
+			text, err := json.Marshal(nativewire.Deleted{Service: c.Key.Service, ID: c.Key.ID})
+			if err != nil {
+				panic("a key cannot be written: " + err.Error()) // two strings always can
+			}
+			s.events = nativewire.AppendEvent(s.events, nativewire.Delete, "", text)
+		}
+		p.end = len(s.events)
+		s.changes = append(s.changes, p)
+	}
+	s.sync = len(s.events)
+	s.events = nativewire.AppendEvent(s.events, nativewire.Sync, to.String(), []byte("{}"))
+	return s
+}
+
+// concerning appends the step's events about the services of a scope, sync included; nothing when there are none.
+func (s *step) concerning(b []byte, scope map[string]bool) []byte {
+	before := len(b)
+	for _, p := range s.changes {
+		if scope[p.service] {
+			b = append(b, s.events[p.start:p.end]...)
+		}
+	}
+	if len(b) == before {
+		return b
+	}
+	return append(b, s.events[s.sync:]...)
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+)
+
+// Guard is the revision that a write to an intent was made for.
+type Guard struct {
+	IfMatch string `header:"If-Match" maxLength:"32" doc:"The intent's rev, which is also its ETag; 0 when there is none yet. Required: 428 without, 412 when it differs"`
+}
+
+// wish is the body of a PUT on an intent.
+type wish struct {
+	Enabled *bool     `json:"enabled,omitempty" doc:"false takes the instance out of traffic; true lifts that, it never forces; absent: no opinion"`
+	Weight  *int      `json:"weight,omitempty" minimum:"0" maximum:"10000" doc:"Replaces the instance's own weight; absent: no opinion"`
+	Note    string    `json:"note,omitempty" maxLength:"1024" doc:"Shown beside the instance"`
+	Why     string    `json:"why,omitempty" maxLength:"1024" doc:"The reason" example:"bad disk"`
+	Until   time.Time `json:"until,omitzero" doc:"When it ends by itself; absent: never"`
+}
+
+type intentAnswer struct {
+	Status int
+	ETag   string `header:"ETag" doc:"The rev, quoted"`
+	Body   *nativewire.Intent
+}
+
+// routeIntent adds reading and writing what operators want.
+func (a *API) routeIntent(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "get-intent", Method: http.MethodGet, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
+		Summary:     "What an operator wants for an instance",
+		Description: "The instance need not be registered. 404 when there is none.",
+	}, a.getIntent)
+	huma.Register(api, huma.Operation{
+		OperationID: "set-intent", Method: http.MethodPut, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
+		Summary:     "Say what is wanted for an instance",
+		Description: "Replaces the intent whose rev is in If-Match. Durable and audited before the answer. One that asks for nothing removes it (204).",
+	}, a.setIntent)
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-intent", Method: http.MethodDelete, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
+		Summary: "Want nothing any more", DefaultStatus: http.StatusNoContent,
+	}, a.deleteIntent)
+}
+
+func (a *API) getIntent(_ context.Context, in *struct{ InstancePath }) (*intentAnswer, error) {
+	k, err := in.key()
+	if err != nil {
+		return nil, fail(err)
+	}
+	it := a.store.Intent(k)
+	if it == nil {
+		return nil, fail(&muster.Error{Service: k.Service, Instance: k.ID, Code: muster.NotFound, Err: errors.New("no intent is set")})
+	}
+	return intentOK(it), nil
+}
+
+func (a *API) setIntent(_ context.Context, in *struct {
+	InstancePath
+	Guard
+	By   string `header:"Muster-By" maxLength:"256" doc:"Who you say you are; goes into the intent and the audit as claimed" example:"ann@laptop"`
+	Body wish
+}) (*intentAnswer, error) {
+	k, err := in.key()
+	if err != nil {
+		return nil, fail(err)
+	}
+	it := muster.Intent{Enabled: in.Body.Enabled, Weight: in.Body.Weight, Note: in.Body.Note, Why: in.Body.Why, Until: in.Body.Until}
+	return a.writeIntent(k, in.Guard, it, in.By)
+}
+
+func (a *API) deleteIntent(_ context.Context, in *struct {
+	InstancePath
+	Guard
+	Operator
+}) (*intentAnswer, error) {
+	k, err := in.key()
+	if err != nil {
+		return nil, fail(err)
+	}
+	return a.writeIntent(k, in.Guard, muster.Intent{Why: in.Operator.Why}, in.Operator.By)
+}
+
+func (a *API) writeIntent(k muster.Key, g Guard, it muster.Intent, by string) (*intentAnswer, error) {
+	var err error
+	if it.Rev, err = g.rev(); err != nil {
+		return nil, err
+	}
+	it.By = by
+	stored, err := a.store.SetIntent(k, it, author("intent", by))
+	if muster.CodeOf(err) == muster.Conflict {
+		return nil, failWith(http.StatusPreconditionFailed, err)
+	}
+	if err != nil {
+		return nil, fail(err)
+	}
+	if stored.Empty() {
+		return &intentAnswer{Status: http.StatusNoContent}, nil
+	}
+	return intentOK(stored), nil
+}
+
+// rev reads If-Match: a quoted or bare number. "*" would guard nothing, so it is refused.
+func (g Guard) rev() (uint64, error) {
+	if g.IfMatch == "" {
+		return 0, failWith(http.StatusPreconditionRequired, invalid(
+			"If-Match is missing: send the intent's rev as GET gave it, or 0 if there is none, so that nobody's change is lost"))
+	}
+	rev, err := strconv.ParseUint(strings.Trim(g.IfMatch, `"`), 10, 64)
+	if err != nil {
+		return 0, fail(invalid("If-Match %q is not an intent's rev", g.IfMatch))
+	}
+	return rev, nil
+}
+
+func intentOK(it *muster.Intent) *intentAnswer {
+	return &intentAnswer{Status: http.StatusOK, ETag: fmt.Sprintf(`"%d"`, it.Rev), Body: nativewire.FromIntent(it)}
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
+)
+
+// listing is a list of instances on its way out.
+type listing struct {
+	services []*store.Service
+	revision string
+	after    string // instance ID to go on after, in the first service
+	left     int    // items still to be written; negative: all
+	next     string // cursor
+}
+
+// page limits the list to the items after the cursor.
+func (l *listing) page(limit int, cursor muster.Key) {
+	l.left = -1
+	if limit > 0 {
+		l.left = limit
+	}
+	if cursor.ID == "" {
+		return
+	}
+	service := muster.Fold(cursor.Service)
+	i := sort.Search(len(l.services), func(i int) bool { return muster.Fold(l.services[i].Name) >= service })
+	l.services = l.services[i:]
+	if len(l.services) > 0 && muster.EqualFold(l.services[0].Name, service) {
+		l.after = cursor.ID
+	}
+}
+
+// pieceSize is how many bytes of a list or stream are handed to the connection at one time.
+const pieceSize = 64 << 10
+
+// writeListing writes the list piece by piece; a reader that does not take a piece in time is let go.
+func (a *API) writeListing(w http.ResponseWriter, r *http.Request, l *listing) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method == http.MethodHead {
+		return
+	}
+	p := a.pieces(w)
+	defer p.free()
+	p.b = append(p.b, `{"items":[`...)
+	first := true
+	for i, s := range l.services {
+		records := s.Records
+		if i == 0 && l.after != "" {
+			records = records[sort.Search(len(records), func(i int) bool { return records[i].Instance.ID > l.after }):]
+		}
+		for _, rec := range records {
+			if l.left == 0 {
+				break
+			}
+			if !first {
+				p.b = append(p.b, ',')
+			}
+			first = false
+			p.b = append(p.b, fragment(rec)...)
+			if p.flush(false) != nil {
+				return
+			}
+			if l.left--; l.left == 0 && !l.isLast(i, rec) {
+				l.next = cursorOf(rec.Instance)
+			}
+		}
+	}
+	p.b = append(p.b, `],"revision":"`...)
+	p.b = append(p.b, l.revision...)
+	p.b = append(p.b, '"')
+	if l.next != "" {
+		p.b = append(append(append(p.b, `,"next":"`...), l.next...), '"')
+	}
+	p.b = append(p.b, "}\n"...)
+	_ = p.flush(true)
+}
+
+func (l *listing) isLast(i int, rec *store.Record) bool {
+	records := l.services[i].Records
+	return i == len(l.services)-1 && records[len(records)-1] == rec
+}
+
+// pieces gathers bytes into pieces and writes each with a deadline of its own.
+type pieces struct {
+	b    []byte
+	w    http.ResponseWriter
+	ctl  *http.ResponseController
+	free func()
+}
+
+func (a *API) pieces(w http.ResponseWriter) *pieces {
+	buf, ok := a.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	p := &pieces{b: (*buf)[:0], w: w, ctl: http.NewResponseController(w)}
+	p.free = func() {
+		if *buf = p.b; cap(*buf) <= MaxBody {
+			a.buffers.Put(buf)
+		}
+	}
+	return p
+}
+
+// flush writes what was gathered if it fills a piece, or if all of it must go.
+func (p *pieces) flush(all bool) error {
+	if len(p.b) < pieceSize && !all || len(p.b) == 0 {
+		return nil
+	}
+	_ = p.ctl.SetWriteDeadline(time.Now().Add(writeWithin)) // recorders in tests have none
+	_, err := p.w.Write(p.b)
+	p.b = p.b[:0]
+	return err
+}
+
+// fragment is the record as the API shows it, kept with the record.
+func fragment(rec *store.Record) []byte {
+	return rec.Fragment(store.FormNative, func(b []byte) []byte {
+		text, err := json.Marshal(nativewire.FromInstance(rec.Instance))
+		if err != nil {
+			panic("an instance cannot be written: " + err.Error()) // a mistake in nativewire's types
+		}
+		return append(b, text...)
+	})
+}
+
+// cursorOf names a place in a list: after that instance.
+func cursorOf(in *muster.Instance) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(in.Service + "/" + in.ID))
+}
+
+func parseCursor(s string) (muster.Key, error) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	service, id, ok := strings.Cut(string(b), "/")
+	if err != nil || !ok || id == "" || len(s) > 1024 {
+		return muster.Key{}, invalid("cursor %q is not one of ours: start again without", s)
+	}
+	return muster.Key{Service: service, ID: id}, nil
+}

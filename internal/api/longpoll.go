@@ -1,0 +1,44 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/muster-go/muster/internal/store"
+)
+
+// longPoll answers the list as soon as its revision is not the one that the client knows, or 304 when the wait is over.
+func (a *API) longPoll(w http.ResponseWriter, r *http.Request, q watchQuery) {
+	ctx, cancel := context.WithTimeout(r.Context(), q.wait)
+	defer cancel()
+	for {
+		v := a.store.View(q.namespace)
+		list := &listing{services: within(v, q.scope), revision: revisionOf(v, q.scope)}
+		if list.revision != q.revision {
+			w.Header().Set("ETag", strconv.Quote(list.revision))
+			list.left = -1
+			a.writeListing(w, r, list)
+			return
+		}
+		if _, err := a.store.Wait(ctx, q.namespace, v.Seq); err != nil {
+			w.Header().Set("ETag", strconv.Quote(list.revision))
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+}
+
+// revisionOf is the revision of a part of the view: a scope's is made of its services' newest change and their number, since
+// the departure of one leaves no trace in the others.
+func revisionOf(v *store.View, scope map[string]bool) string {
+	if scope == nil {
+		return revision(v.Epoch, v.Seq)
+	}
+	services := within(v, scope)
+	var newest uint64
+	for _, svc := range services {
+		newest = max(newest, svc.Seq)
+	}
+	return revision(v.Epoch, newest) + "-" + strconv.Itoa(len(services))
+}

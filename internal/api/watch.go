@@ -1,0 +1,276 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
+)
+
+// MaxScope is the most services that a watch may name.
+const MaxScope = 1024
+
+// routeWatch adds the stream of changes and the long poll beside it.
+func (a *API) routeWatch(api huma.API) {
+	text := &huma.Schema{Type: huma.TypeString}
+	op := huma.Operation{
+		OperationID: "watch", Method: http.MethodGet, Path: pathWatch, Tags: []string{"find"}, Responses: problems(),
+		Summary: "The list, and every change to it",
+		Description: "Server-sent events. reset {services, instances}: the list begins anew. put {an instance}, delete {service, id}: changes. " +
+			"sync: all up to here is one consistent state; its id goes into Last-Event-ID or since to go on from there. confirm: nothing has changed, every 3 s. " +
+			"With wait: a long poll instead, answering the whole list as soon as its revision is another, 304 if it is not by then.",
+		Parameters: append(pathParams(pathWatch),
+			&huma.Param{Name: "service", In: "query", Description: "Only this service; may be repeated. Absent: all", Explode: new(true),
+				Schema: &huma.Schema{Type: huma.TypeArray, Items: text, MaxItems: new(MaxScope)}},
+			queryParam("since", "Go on from this id", text),
+			queryParam("wait", "Long poll for at most this long, such as 30s; at most 1m", text),
+			queryParam("revision", "Long poll: the revision that is known", text),
+			&huma.Param{Name: "Last-Event-ID", In: "header", Description: "Go on from this id; wins over since", Schema: text},
+		),
+	}
+	op.Responses["200"] = answer(api, reflect.TypeFor[nativewire.List[nativewire.Instance]](), "The stream; or, with wait, the list")
+	op.Responses["200"].Content[nativewire.EventType] = &huma.MediaType{Schema: text}
+	op.Responses["304"] = &huma.Response{Description: "Long poll: nothing has changed"}
+	a.byHand(api, op, a.watch)
+}
+
+// watchQuery is what a watch is asked for.
+type watchQuery struct {
+	namespace string
+	scope     map[string]bool // folded names; nil: all
+	since     string
+	wait      time.Duration // 0: a stream
+	revision  string
+}
+
+// watch serves GET on watch.
+func (a *API) watch(w http.ResponseWriter, r *http.Request) {
+	q, err := parseWatchQuery(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	if n := a.watchers.Add(1); n > int64(a.opt.MaxWatchers) {
+		a.watchers.Add(-1)
+		writeError(w, &muster.Error{
+			Code: muster.Unavailable, After: 5 * time.Second, Err: fmt.Errorf("%d clients watch already, no more are served", a.opt.MaxWatchers),
+		})
+		return
+	}
+	defer a.watchers.Add(-1)
+	switch {
+	case r.Method == http.MethodHead:
+		w.Header().Set("Content-Type", nativewire.EventType)
+	case q.wait > 0:
+		a.longPoll(w, r, q)
+	default:
+		s := &stream{api: a, q: q, out: a.pieces(w)}
+		defer s.out.free()
+		s.run(r.Context())
+	}
+}
+
+func parseWatchQuery(r *http.Request) (watchQuery, error) {
+	q := watchQuery{namespace: r.PathValue("namespace")}
+	if err := muster.CheckNamespace(q.namespace); err != nil {
+		return q, err
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, invalid("the query is malformed: %w", err)
+	}
+	for name, v := range values {
+		switch name {
+		case "service":
+			if len(v) > MaxScope {
+				return q, invalid("%d services, at most %d may be named; leave them out to watch all", len(v), MaxScope)
+			}
+			q.scope = make(map[string]bool, len(v))
+			for _, s := range v {
+				if err := muster.CheckService(s); err != nil {
+					return q, err
+				}
+				q.scope[muster.Fold(s)] = true
+			}
+		case "since":
+			q.since = v[0]
+		case "wait":
+			if q.wait, err = time.ParseDuration(v[0]); err != nil || q.wait <= 0 || q.wait > MaxWait {
+				return q, invalid("wait %q is not a duration of at most %v, such as 30s", v[0], MaxWait)
+			}
+		case "revision":
+			q.revision = v[0]
+		default:
+			return q, invalid("unknown query parameter %q", name)
+		}
+	}
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		q.since = id
+	}
+	return q, nil
+}
+
+// stream is one watcher. Between two writes it holds a position and nothing else: what it has missed meanwhile is read from
+// the store's feed, so a slow reader costs no memory, and one too slow for the feed is listed anew.
+type stream struct {
+	api *API
+	q   watchQuery
+	out *pieces
+	at  nativewire.Position
+	id  []byte // scratch
+}
+
+func (s *stream) run(ctx context.Context) {
+	h := s.out.w.Header()
+	h.Set("Content-Type", nativewire.EventType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	if err := s.begin(); err != nil {
+		return
+	}
+	for {
+		changed, err := s.wait(ctx)
+		if err != nil {
+			return // the client is gone, or the store is closing
+		}
+		if changed {
+			err = s.advance()
+		} else {
+			err = s.confirm()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// begin resumes where the client was, or lists.
+func (s *stream) begin() error {
+	at, ok := nativewire.ParsePosition(s.q.since)
+	if !ok {
+		return s.list()
+	}
+	s.at = at
+	step, ok := s.api.feeds.after(s.q.namespace, at)
+	if !ok {
+		return s.list()
+	}
+	s.at = step.to
+	s.out.b = step.concerning(s.out.b, s.scopeOf(step))
+	if len(s.out.b) == 0 {
+		return s.confirm()
+	}
+	return s.send()
+}
+
+// wait returns when there is something new, or with false when it is time to confirm that there is not.
+func (s *stream) wait(ctx context.Context) (changed bool, err error) {
+	due, cancel := context.WithTimeout(ctx, ConfirmEvery)
+	defer cancel()
+	_, err = s.api.store.Wait(due, s.q.namespace, s.at.Seq)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// advance writes what happened since the last write.
+func (s *stream) advance() error {
+	step, ok := s.api.feeds.after(s.q.namespace, s.at)
+	if !ok {
+		return s.list()
+	}
+	s.at = step.to
+	if s.q.scope == nil {
+		return s.sendBytes(step.events)
+	}
+	if s.out.b = step.concerning(s.out.b, s.q.scope); len(s.out.b) == 0 {
+		return nil
+	}
+	return s.send()
+}
+
+// list writes the whole list anew.
+func (s *stream) list() error {
+	v := s.api.store.View(s.q.namespace)
+	s.at = nativewire.Position{Epoch: v.Epoch, Seq: v.Seq}
+	services := within(v, s.q.scope)
+	count := nativewire.Listing{Services: len(services)}
+	for _, svc := range services {
+		count.Instances += len(svc.Records)
+	}
+	data, err := json.Marshal(count)
+	if err != nil {
+		return err
+	}
+	s.out.b = nativewire.AppendEvent(s.out.b, nativewire.Reset, "", data)
+	for _, svc := range services {
+		for _, rec := range svc.Records {
+			s.out.b = nativewire.AppendEvent(s.out.b, nativewire.Put, "", fragment(rec))
+			if err := s.out.flush(false); err != nil {
+				return err
+			}
+		}
+	}
+	s.out.b = nativewire.AppendEvent(s.out.b, nativewire.Sync, s.at.String(), []byte("{}"))
+	return s.send()
+}
+
+func (s *stream) confirm() error {
+	s.id = s.at.AppendTo(s.id[:0])
+	s.out.b = nativewire.AppendEvent(s.out.b, nativewire.Confirm, string(s.id), []byte("{}"))
+	return s.send()
+}
+
+// send writes what was gathered and flushes it to the client.
+func (s *stream) send() error {
+	if err := s.out.flush(true); err != nil {
+		return err
+	}
+	return s.out.ctl.Flush()
+}
+
+// sendBytes writes bytes that others share.
+func (s *stream) sendBytes(b []byte) error {
+	_ = s.out.ctl.SetWriteDeadline(time.Now().Add(writeWithin)) // recorders in tests have none
+	if _, err := s.out.w.Write(b); err != nil {
+		return err
+	}
+	return s.out.ctl.Flush()
+}
+
+// scopeOf is the watch's scope, or everything in the step.
+func (s *stream) scopeOf(step *step) map[string]bool {
+	if s.q.scope != nil {
+		return s.q.scope
+	}
+	all := make(map[string]bool, len(step.changes))
+	for _, p := range step.changes {
+		all[p.service] = true
+	}
+	return all
+}
+
+// within gives the view's services that are in scope.
+func within(v *store.View, scope map[string]bool) []*store.Service {
+	if scope == nil {
+		return v.Services
+	}
+	out := make([]*store.Service, 0, len(scope))
+	for _, svc := range v.Services {
+		if scope[muster.Fold(svc.Name)] {
+			out = append(out, svc)
+		}
+	}
+	return out
+}

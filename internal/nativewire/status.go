@@ -1,0 +1,37 @@
+package nativewire
+
+import "time"
+
+// Status is the state of a server.
+type Status struct {
+	Version      string            `json:"version,omitempty" doc:"Of the server" example:"0.1.0"`
+	Epoch        string            `json:"epoch" doc:"Random name of this life of the store" example:"5f1d3a9c0b7e2"`
+	Started      time.Time         `json:"started" doc:"When this life began"`
+	Loaded       bool              `json:"loaded" doc:"False: the journal is still being read, everything else is refused"`
+	Instances    int               `json:"instances" doc:"Registered, over all namespaces"`
+	Services     int               `json:"services"`
+	Intents      int               `json:"intents" doc:"Kept, for instances that are not registered too"`
+	Watchers     int               `json:"watchers" doc:"Watch streams and long polls open now"`
+	Journal      string            `json:"journal,omitempty" doc:"Why the journal does not have everything; absent: it does"`
+	JournalSince time.Time         `json:"journalsince,omitzero" doc:"Since when"`
+	Preserving   bool              `json:"preserving" doc:"Self-preservation is on somewhere: instances that missed their heartbeats are kept"`
+	Why          string            `json:"why,omitempty" doc:"Why self-preservation is on, and what to do"`
+	Expected     float64           `json:"expected" doc:"Heartbeats a minute that the owners promised"`
+	Seen         float64           `json:"seen" doc:"Heartbeats that came in the last minute"`
+	Namespaces   []NamespaceStatus `json:"namespaces" nullable:"false"`
+}
+
+// NamespaceStatus is Status for one namespace.
+type NamespaceStatus struct {
+	Namespace  string         `json:"namespace" example:"default"`
+	Revision   string         `json:"revision" example:"5f1d3a9c0b7e2.1042"`
+	Instances  int            `json:"instances"`
+	Services   int            `json:"services"`
+	Effective  map[string]int `json:"effective" doc:"Instances by effective status; only those up may get traffic"`
+	Preserving bool           `json:"preserving" doc:"Self-preservation is on"`
+	Why        string         `json:"why,omitempty"`
+	Late       int            `json:"late" doc:"Instances that missed their heartbeats"`
+	Overdue    int            `json:"overdue" doc:"Of those, the ones that would have expired and are held"`
+	Expected   float64        `json:"expected"`
+	Seen       float64        `json:"seen"`
+}
