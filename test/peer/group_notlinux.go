@@ -11,3 +11,6 @@ import (
 func ownGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
+
+// groupStands has no portable way to look.
+func groupStands(int) bool { return true }

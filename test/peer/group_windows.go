@@ -17,3 +17,5 @@ func pauseGroup(*os.Process) error { return errors.ErrUnsupported }
 func resumeGroup(*os.Process) error { return errors.ErrUnsupported }
 
 func stopGroup(*os.Process) error { return errors.ErrUnsupported }
+
+func groupStands(int) bool { return true }

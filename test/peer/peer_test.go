@@ -122,7 +122,7 @@ func TestStopReachesAPausedProgram(t *testing.T) {
 func TestPausedProgramDoesNotAnswerUntilResumed(t *testing.T) {
 	addr := peer.Loopback(peer.FreePort(t))
 	p := start(t, "server", peer.HTTP("http://"+addr), addr)
-	p.Pause()
+	p.Pause() // when it returns, no thread answers any more
 	if got, err := get(addr, 100*time.Millisecond); err == nil {
 		t.Errorf("a paused program answered %q", got)
 	}

@@ -59,7 +59,7 @@ func Start(t testing.TB, c Command) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s wrote:\n%s", c.Name, p.log.tail(64<<10))
+			t.Logf("%s wrote:\n%s", c.Name, p.log.tail(16<<10))
 		}
 	})
 	p.begin()
@@ -75,10 +75,19 @@ func (p *Process) PID() int { return p.last().cmd.Process.Pid }
 // Log returns what the program wrote to both of its outputs, over all its starts. Of more than 4 MiB the first part is missing, and said to be.
 func (p *Process) Log() string { return p.log.tail(logLimit) }
 
-// Pause stops the program where it stands (SIGSTOP): its connections stay open and nothing answers. Resume lets it go on.
+// Pause stops the program and all it started where they stand (SIGSTOP): connections stay open and nothing answers until Resume. On Linux
+// every thread stands still when Pause returns.
 func (p *Process) Pause() {
 	p.t.Helper()
 	p.signal("pause", pauseGroup)
+	limit := time.After(p.command.Limit)
+	for !groupStands(p.PID()) {
+		select {
+		case <-limit:
+			p.t.Fatalf("pause %s: not all of its threads stand still after %v", p.command.Name, p.command.Limit)
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // Resume lets a paused program go on (SIGCONT).
@@ -194,6 +203,9 @@ func (p *Process) ready(r *run) error {
 		}
 		select {
 		case <-r.ended:
+			if p.command.Ready(ctx, p.log.since(r.start)) == nil {
+				return nil // it was, for so short a time that nobody had asked
+			}
 			return fmt.Errorf("it ended before it was ready: %v", r.cmd.ProcessState)
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("not ready after %v", p.command.Limit), err)
