@@ -107,6 +107,32 @@ func TestUnreadableInstanceIsLeftOutAndReported(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooLongForAnInstanceLeavesTheListReadable(t *testing.T) {
+	key, value := strings.Repeat("k", 10_000), strings.Repeat("v", eurekawire.MaxText+1)
+	for _, in := range []*eurekawire.Instance{
+		{HostName: "long", Metadata: eurekawire.Pairs{{Key: key, Value: "v"}}},
+		{HostName: "long", Metadata: eurekawire.Pairs{{Key: "k", Value: value}}},
+		{HostName: value},
+	} {
+		list := fixture()
+		list.Apps[0].Instances = append([]*eurekawire.Instance{in}, list.Apps[0].Instances...)
+		for _, f := range []eurekawire.Form{eurekawire.JSONFull, eurekawire.XMLFull} {
+			got, err := eurekawire.DecodeApplications(f.ContentType(), eurekawire.AppendApplications(nil, f, list))
+			if err != nil || len(got.Apps[0].Instances) != 2 || len(got.Skipped) != 1 {
+				t.Errorf("%v: read as %+v, %v, want two instances and one skipped", f, got, err)
+			}
+		}
+	}
+}
+
+func TestLongestKeyIsReadBackFromXML(t *testing.T) {
+	in := &eurekawire.Instance{Metadata: eurekawire.Pairs{{Key: strings.Repeat(" ", eurekawire.MaxName), Value: "v"}}}
+	back, err := eurekawire.DecodeInstance(xmlType, eurekawire.AppendInstanceDocument(nil, eurekawire.XMLFull, in))
+	if err != nil || back.Metadata[0] != in.Metadata[0] {
+		t.Errorf("read back as %+v, %v", back, err)
+	}
+}
+
 func TestHalfAListIsAnError(t *testing.T) {
 	for _, f := range []eurekawire.Form{eurekawire.JSONFull, eurekawire.XMLFull, eurekawire.JSONCompact, eurekawire.XMLCompact} {
 		doc := eurekawire.AppendApplications(nil, f, fixture())

@@ -15,7 +15,7 @@ const (
 	MaxEntries           = 1 << 21  // applications and instances of one list
 	MaxFields            = 512      // fields of one object or children of one element, metadata and lists apart
 	MaxMetadata          = 1024     // entries of one metadata map
-	MaxName              = 256      // bytes of a key or an element's name
+	MaxName              = 256      // bytes of a metadata key
 	MaxText              = 64 << 10 // bytes of one value
 	MaxAttributes        = 16       // attributes of one element
 )
@@ -50,7 +50,8 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("eureka %s, byte %d, at %s: %s", e.Format, e.Offset, e.Path, e.Problem)
 }
 
-// DecodeInstance reads the instance that a client posts, or the answer to GET apps/APP/ID, as JSON or XML by contentType.
+// DecodeInstance reads the instance that a client posts, as JSON or XML by contentType. The answer to GET apps/APP/ID has the same
+// form and can be read too, if its data centre is one of Netflix's.
 //
 // It accepts a superset of what Netflix's server does; beyond it: a port as a bare number, a data centre without class or with its
 // metadata before its name, a status in any case, unknown arrays. What is missing is filled as Java does: ports 7001 and 7002, status

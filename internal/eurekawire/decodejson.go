@@ -301,6 +301,9 @@ func (r *jsonReader) pairs(pairs *Pairs) error {
 		if n == MaxMetadata {
 			return r.fault("more than %d entries", MaxMetadata)
 		}
+		if len(key) > MaxName {
+			return r.fault("key of %d bytes, the limit is %d", len(key), MaxName)
+		}
 		text, _, err := r.scalar()
 		if err != nil {
 			return within(plain(key), err)

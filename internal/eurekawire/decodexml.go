@@ -253,7 +253,9 @@ func (r *xmlReader) pairs(pairs *Pairs) error {
 		if n == MaxMetadata {
 			return r.fault("more than %d entries", MaxMetadata)
 		}
-		key = appendKey(key[:0], r.name)
+		if key = appendKey(key[:0], r.name); len(key) > MaxName {
+			return r.fault("key of %d bytes, the limit is %d", len(key), MaxName)
+		}
 		text, err := r.text()
 		if err != nil {
 			return within(plain(key), err)

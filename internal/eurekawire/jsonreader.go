@@ -89,13 +89,8 @@ func (r *jsonReader) key() (key []byte, more bool, err error) {
 	if r.i < len(r.b) && r.b[r.i] != '"' {
 		return nil, false, r.fault("%s where a key was wanted", r.here())
 	}
-	at := r.i
 	if key, err = r.string(&r.keys); err != nil {
 		return nil, false, err
-	}
-	if len(key) > MaxName {
-		r.i = at
-		return nil, false, r.fault("key of %d bytes, the limit is %d", len(key), MaxName)
 	}
 	r.space()
 	if r.i == len(r.b) {

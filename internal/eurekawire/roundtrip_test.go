@@ -1,6 +1,10 @@
 package eurekawire_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,4 +122,62 @@ func TestListsAreReadBack(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhateverIsWrittenOtherReadersTake puts arbitrary bytes where clients put text: one odd instance must not spoil the list that all
+// others read.
+func TestWhateverIsWrittenOtherReadersTake(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+		pair := rapid.Custom(func(t *rapid.T) eurekawire.Pair {
+			return eurekawire.Pair{Key: text.Draw(t, "key"), Value: text.Draw(t, "value")}
+		})
+		in := &eurekawire.Instance{
+			InstanceID: text.Draw(t, "id"), HostName: text.Draw(t, "host"), Status: eurekawire.Status(text.Draw(t, "status")),
+			DataCenter: eurekawire.DataCenter{Class: text.Draw(t, "class"), Name: text.Draw(t, "name")},
+			Metadata:   rapid.SliceOfN(pair, 0, 5).Draw(t, "metadata"),
+		}
+		list := &eurekawire.Applications{Version: text.Draw(t, "version"),
+			Apps: []eurekawire.Application{{Name: text.Draw(t, "app"), Instances: []*eurekawire.Instance{in, in}}}}
+		for f := range eurekawire.Form(eurekawire.Forms) {
+			for _, doc := range [][]byte{
+				eurekawire.AppendApplications(nil, f, list),
+				eurekawire.AppendApplicationDocument(nil, f, &list.Apps[0]),
+				eurekawire.AppendInstanceDocument(nil, f, in),
+			} {
+				if err := wellFormed(f, doc); err != nil {
+					t.Fatalf("%v: %v in\n%q", f, err, doc)
+				}
+			}
+		}
+	})
+}
+
+func TestEveryCharacterMakesANameOtherReadersTake(t *testing.T) {
+	in := &eurekawire.Instance{}
+	for r := rune(1); r <= 0x10ffff; r++ {
+		if r == 0x11000 { // beyond the basic plane all are escaped alike
+			r = 0x10ff00
+		}
+		in.Metadata = append(in.Metadata, eurekawire.Pair{Key: string(r)}, eurekawire.Pair{Key: "a" + string(r)})
+	}
+	if err := wellFormed(eurekawire.XMLFull, eurekawire.AppendInstanceDocument(nil, eurekawire.XMLFull, in)); err != nil {
+		t.Error(err)
+	}
+}
+
+// wellFormed reads doc with the standard library.
+func wellFormed(f eurekawire.Form, doc []byte) error {
+	if f.JSON() {
+		var tree any
+		return json.Unmarshal(doc, &tree)
+	}
+	d := xml.NewDecoder(bytes.NewReader(doc))
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }

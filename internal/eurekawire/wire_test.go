@@ -110,7 +110,7 @@ func TestMetadataKeysBecomeElementNames(t *testing.T) {
 	for _, c := range []struct{ key, name string }{
 		{"management.port", "management.port"}, {"a-b", "a-b"}, {"a_b", "a__b"}, {"k$d", "k_-d"}, {"1num", "_.0031num"},
 		{"sp ace", "sp_.0020ace"}, {"ключ", "ключ"}, {"中文", "中文"}, {"-x", "_.002dx"}, {"_.0031", "__.0031"}, {"a/b<c>", "a_.002fb_.003cc_.003e"},
-		{"a:b", "a_.003ab"}, {"😀", "_.d83d_.de00"}, {"_-", "__-"}, {"__", "____"}, {"$_$", "_-___-"}, {"a\u0301", "a\u0301"}, {"×", "_.00d7"},
+		{"a:b", "a_.003ab"}, {"😀", "_.d83d_.de00"}, {"_-", "__-"}, {"__", "____"}, {"$_$", "_-___-"}, {"a\u0301", "a_.0301"}, {"٠", "_.0660"}, {"éß", "éß"}, {"かな", "かな"}, {"한", "한"}, {"×", "_.00d7"},
 	} {
 		in := &eurekawire.Instance{Metadata: eurekawire.Pairs{{Key: c.key, Value: "v"}}}
 		doc := eurekawire.AppendInstanceDocument(nil, eurekawire.XMLFull, in)

@@ -80,22 +80,24 @@ func nameUnit(name []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// nameStart reports whether an element name may begin with r, colon and underscore apart.
+// nameStart reports whether an element name may begin with r, underscore apart. XStream goes by the fifth edition of XML 1.0, while
+// expat (Python) and encoding/xml go by the fourth, which has far fewer letters; these ranges are letters to both.
 func nameStart(r rune) bool {
 	switch {
 	case r < 0xc0:
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	case r < 0x300:
-		return r != 0xd7 && r != 0xf7
-	case r < 0x2000:
-		return r >= 0x370 && r != 0x37e
-	case r < 0x3001:
-		return r == 0x200c || r == 0x200d || r >= 0x2070 && r <= 0x218f || r >= 0x2c00 && r <= 0x2fef
+	case r < 0x180: // Latin
+		return r != 0xd7 && r != 0xf7 && r != 0x132 && r != 0x133 && r != 0x13f && r != 0x140 && r != 0x149 && r != 0x17f
+	case r < 0x400: // Greek
+		return r >= 0x388 && r <= 0x38a || r >= 0x38e && r <= 0x3ce && r != 0x3a2
+	case r < 0x500: // Cyrillic
+		return r >= 0x401 && r <= 0x481 && r != 0x40d && r != 0x450 && r != 0x45d
+	case r < 0x3041: // Hebrew, Arabic
+		return r >= 0x5d0 && r <= 0x5ea || r >= 0x621 && r <= 0x63a || r >= 0x641 && r <= 0x64a
 	}
-	return r <= 0xd7ff || r >= 0xf900 && r <= 0xfdcf || r >= 0xfdf0 && r < utf8.RuneError
+	kana := r <= 0x3094 || r >= 0x30a1 && r <= 0x30fa
+	return kana || r >= 0x4e00 && r <= 0x9fa5 || r >= 0xac00 && r <= 0xd7a3 // Chinese, Korean
 }
 
 // nameRest reports whether an element name may go on with r, where it may not begin with it.
-func nameRest(r rune) bool {
-	return r >= '0' && r <= '9' || r == '-' || r == '.' || r == 0xb7 || r >= 0x300 && r <= 0x36f || r == 0x203f || r == 0x2040
-}
+func nameRest(r rune) bool { return r >= '0' && r <= '9' || r == '-' || r == '.' }

@@ -241,9 +241,6 @@ func (r *xmlReader) word() ([]byte, error) {
 		return nil, r.truncated()
 	case n == 0:
 		return nil, r.fault("%s where a name was wanted", r.here())
-	case n > MaxName:
-		r.i = begin
-		return nil, r.fault("name of %d bytes, the limit is %d", n, MaxName)
 	}
 	return r.b[begin:r.i:r.i], nil
 }
