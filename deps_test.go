@@ -42,7 +42,7 @@ func rooms() []room {
 		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
 		{
 			at: "internal/store/bolt", is: "one journal of the store",
-			may: map[string]string{"": words, "internal/store": "the journal's contract", "go.etcd.io/bbolt": "the file"},
+			may: map[string]string{"": words, "internal/store": "the journal's contract", "go.etcd.io/bbolt/...": "the file"},
 		},
 		{
 			at: "internal/api", is: "the native face on a store that is handed in",
@@ -56,6 +56,22 @@ func rooms() []room {
 		{
 			at: "internal/eurekaserver", is: "Eureka's face on a store that is handed in",
 			may: map[string]string{"": words, "internal/store": "what it serves", "internal/eurekawire": "Eureka's two codecs"},
+		},
+
+		{
+			at: "internal/server", is: "muster serve in one piece: it puts a store, a journal and the faces together, and knows no driver",
+			may: map[string]string{
+				"":                      words,
+				"internal/store":        "what is served",
+				"internal/store/bolt":   "the data directory",
+				"internal/api":          "one face",
+				"internal/eurekaserver": "one face",
+				"github.com/prometheus/client_golang/...": "/metrics",
+			},
+		},
+		{
+			at: "internal/config", is: "muster.yaml and where each value came from; what the values mean is the binary's",
+			may: map[string]string{"go.yaml.in/yaml/v3": "the file's format"},
 		},
 
 		{

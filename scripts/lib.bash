@@ -3,6 +3,7 @@
 # A bare machine may have Go unpacked and not yet in PATH.
 PATH=$PATH:/usr/local/go/bin
 
+# shellcheck disable=SC2034 # used by what sources this
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/muster
 
 say() { printf '%s\n' "$*" >&2; }

@@ -5,7 +5,7 @@
 #   path       what a test starts: a program, or a virtual environment's python
 
 set -euo pipefail
-# shellcheck source=lib.bash
+# shellcheck source=scripts/lib.bash
 . "${BASH_SOURCE[0]%/*}/lib.bash"
 name=${0##*/}
 
