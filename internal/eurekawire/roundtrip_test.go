@@ -155,7 +155,7 @@ func TestWhateverIsWrittenOtherReadersTake(t *testing.T) {
 
 func TestEveryCharacterMakesANameOtherReadersTake(t *testing.T) {
 	in := &eurekawire.Instance{}
-	for r := rune(1); r <= 0x10ffff; r++ {
+	for r := rune(1); r <= 0x10ffff; r++ { // in one document, once as the first character and once as the second
 		if r == 0x11000 { // beyond the basic plane all are escaped alike
 			r = 0x10ff00
 		}
