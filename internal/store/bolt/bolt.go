@@ -1,0 +1,216 @@
+// Package bolt keeps a store's journal in one file, muster.db in a data directory, with go.etcd.io/bbolt: transactions by
+// copy on write, so that a crash or kill -9 at any moment leaves the last committed state.
+//
+// The file has four buckets. "meta" holds the format's number. "records" holds a bucket per folded namespace, keyed by folded
+// service, a zero byte and the instance ID. "intents" is keyed by folded namespace, service and ID with zero bytes between,
+// "audit" by the record's ID in eight bytes. Values are a checksum (CRC-32C of key and JSON) and JSON.
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/store"
+)
+
+// Journal is a store.Journal in a file.
+type Journal struct {
+	db      *bbolt.DB
+	path    string
+	recover bool
+	maxAct  uint64 // audit records kept
+	log     *slog.Logger
+	closing sync.Once
+	closed  error
+}
+
+var _ store.Journal = (*Journal)(nil)
+
+// Options configures a Journal. A nil *Options means the same as the zero value.
+type Options struct {
+	Recover bool         // when the file is damaged, move it aside and start with what can still be read, instead of refusing
+	Audit   int          // audit records kept, the newest; 0 means 100,000
+	Log     *slog.Logger // nil discards
+}
+
+// File is the journal's name in its data directory.
+const File = "muster.db"
+
+// format is the number of the layout that this program writes; it reads no newer one.
+const format = 1
+
+var (
+	metaBucket    = []byte("meta")
+	recordsBucket = []byte("records")
+	intentsBucket = []byte("intents")
+	auditBucket   = []byte("audit")
+	formatKey     = []byte("format")
+)
+
+// Open opens the journal in dir, making both if need be.
+//
+// Errors: Unavailable (another process holds the file), Denied (no permission), Exhausted (disk full), Unsupported (written by
+// a newer muster), Invalid (not muster's file), Internal (damaged).
+func Open(dir string, opt *Options) (*Journal, error) {
+	if opt == nil {
+		opt = new(Options)
+	}
+	j := &Journal{path: filepath.Join(dir, File), recover: opt.Recover, maxAct: 100_000, log: opt.Log}
+	if opt.Audit > 0 {
+		j.maxAct = uint64(opt.Audit)
+	}
+	if j.log == nil {
+		j.log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, j.explain("open", err)
+	}
+	err := j.open()
+	if errors.Is(err, errDamaged) && opt.Recover {
+		err = j.salvage()
+	}
+	if err != nil {
+		return nil, j.explain("open", err)
+	}
+	return j, nil
+}
+
+// errDamaged is in every error about bytes in the file that are not what was written.
+var errDamaged = errors.New("the file is damaged")
+
+func (j *Journal) open() error {
+	db, err := openFile(j.path, false)
+	if err != nil {
+		return err
+	}
+	if err := guarded(func() error { return db.Update(j.prepare) }); err != nil {
+		db.Close()
+		return err
+	}
+	j.db = db
+	return nil
+}
+
+// openFile opens a bbolt file. What bbolt answers to damage with a panic, and the fault of reading past the end of a file that
+// was cut short, are errors here.
+func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File
+	err = guarded(func() error {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:        time.Second,
+			ReadOnly:       readOnly,
+			NoFreelistSync: true, // fewer bytes per commit; the list is found again on open
+			FreelistType:   bbolt.FreelistMapType,
+			NoStatistics:   true,
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				file, err = os.OpenFile(name, flag, mode)
+				return file, err
+			},
+		})
+		return err
+	})
+	for _, damage := range []error{berrors.ErrInvalid, berrors.ErrChecksum, berrors.ErrVersionMismatch, berrors.ErrInvalidMapping} {
+		if errors.Is(err, damage) {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+		}
+	}
+	if err != nil && file != nil {
+		file.Close() // after a panic nobody else does, and it holds the lock
+	}
+	return db, err
+}
+
+// guarded runs f and turns a panic or a memory fault in it into errDamaged.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, p)
+		}
+	}()
+	return f()
+}
+
+// prepare checks that the file is of a format that this program reads, and lays out a new one.
+func (j *Journal) prepare(tx *bbolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return fmt.Errorf("%w: it has a bucket %q but no format; name another data directory", errForeign, name)
+		}
+		var err error
+		if meta, err = tx.CreateBucket(metaBucket); err != nil {
+			return err
+		}
+		if err := meta.Put(formatKey, strconv.AppendInt(nil, format, 10)); err != nil {
+			return err
+		}
+	}
+	n, err := strconv.Atoi(string(meta.Get(formatKey)))
+	if err != nil || n < 1 {
+		return fmt.Errorf("%w: format %q is not a number", errDamaged, meta.Get(formatKey))
+	}
+	if n > format {
+		return fmt.Errorf("%w: it has format %d, this program reads up to %d; use the muster that wrote it, or a newer one", errNewer, n, format)
+	}
+	for _, name := range [][]byte{recordsBucket, intentsBucket, auditBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	errForeign = errors.New("this is not muster's file")
+	errNewer   = errors.New("the file was written by a newer muster")
+)
+
+// Path returns the file's name.
+func (j *Journal) Path() string { return j.path }
+
+// Close closes the file. It is idempotent.
+func (j *Journal) Close() error {
+	j.closing.Do(func() { j.closed = j.db.Close() })
+	return j.closed
+}
+
+// explain names the file, the likely cause and what to do.
+func (j *Journal) explain(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	code, advice := muster.Unavailable, ""
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		code, advice = muster.Unavailable, "another process holds it; stop that one, or name another data directory"
+	case errors.Is(err, errNewer):
+		code = muster.Unsupported
+	case errors.Is(err, errForeign):
+		code = muster.Invalid
+	case errors.Is(err, errDamaged):
+		code, advice = muster.Internal, "restore a copy of it, or start once with recovery, which moves it aside and keeps what can still be read"
+	case full(err):
+		code, advice = muster.Exhausted, "the disk is full or a limit on file sizes is reached; make room"
+	case errors.Is(err, fs.ErrPermission):
+		code, advice = muster.Denied, "the directory and the file must belong to the user who runs this program"
+	case errors.Is(err, berrors.ErrDatabaseNotOpen):
+		code = muster.Closed
+	}
+	if advice != "" {
+		advice = " (" + advice + ")"
+	}
+	return &muster.Error{Op: op + " journal", Code: code, Err: fmt.Errorf("%s: %w%s", j.path, err, advice)}
+}
