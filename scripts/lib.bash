@@ -37,6 +37,8 @@ apt_install() {
 		# shellcheck disable=SC2064 # the path is meant to be expanded now
 		trap "rm -f '$policy'" EXIT
 	fi
-	apt-get -qq update >&2
-	DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$@" >&2
+	local told
+	if ! told=$(apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "$@" 2>&1); then
+		fail "$told"
+	fi
 }
