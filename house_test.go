@@ -60,19 +60,25 @@ func TestNothingRunsBeforeMain(t *testing.T) {
 }
 
 // A program's end, its flags and its signals belong to its main function; os.Exit elsewhere takes the caller's clean-up away.
+// An example's main may end with log.Fatal and hear signals, as a user's does.
 func TestOnlyTheBinaryExitsAndHasFlags(t *testing.T) {
 	for f := range allFiles(t) {
 		if f.test || strings.HasPrefix(f.path, "cmd/") {
 			continue
 		}
+		imports := []string{"flag", "github.com/spf13/pflag", "github.com/spf13/cobra"}
+		calls := []string{"os.Exit"}
+		if f.syntax.Name.Name != "main" {
+			imports = append(imports, "os/signal")
+			calls = append(calls, "log.Fatal", "log.Fatalf", "log.Fatalln")
+		}
 		for _, imported := range f.imports() {
-			switch imported {
-			case "flag", "github.com/spf13/pflag", "github.com/spf13/cobra", "os/signal":
+			if slices.Contains(imports, imported) {
 				t.Errorf("%s imports %s; only cmd/ has flags and signals: take what you need as a parameter", f.path, imported)
 			}
 		}
 		ast.Inspect(f.syntax, func(n ast.Node) bool {
-			for _, exit := range []string{"os.Exit", "log.Fatal", "log.Fatalf", "log.Fatalln"} {
+			for _, exit := range calls {
 				if isCall(n, exit) {
 					t.Errorf("%s: %s; only cmd/ ends the program: return an error", f.at(n), exit)
 				}
