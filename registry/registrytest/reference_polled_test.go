@@ -14,7 +14,8 @@ import (
 // interval, as clients of Eureka do. Its layout chooses keys by address, folds names and holds one endpoint.
 type polled struct {
 	*desk
-	view *view
+	every time.Duration
+	view  *view
 }
 
 var _ muster.Driver = (*polled)(nil)
@@ -28,6 +29,12 @@ type view struct {
 const interval = 2 * time.Second
 
 func polledHarness() registrytest.Harness {
+	h := polledEvery(interval, 9*time.Second)
+	h.Exact = true
+	return h
+}
+
+func polledEvery(interval, ttl time.Duration) registrytest.Harness {
 	return registrytest.Harness{
 		New: func(testing.TB) registrytest.Backend {
 			m := newMemory()
@@ -37,14 +44,13 @@ func polledHarness() registrytest.Harness {
 				if views[namespace] == nil {
 					views[namespace] = new(view)
 				}
-				d := &polled{newDesk(m, namespace), views[namespace]}
+				d := &polled{newDesk(m, namespace), interval, views[namespace]}
 				d.expires = true
 				return d
 			})
 		},
-		TTL:   9 * time.Second,
-		Lag:   2 * interval,
-		Exact: true,
+		TTL: ttl,
+		Lag: 2 * interval,
 		Lacks: map[registrytest.Trait]string{
 			registrytest.FreeIDs:       "keys are addresses",
 			registrytest.ServiceCase:   "names are written in lower case",
@@ -72,7 +78,7 @@ func (d *polled) Renew(ctx context.Context, ins []*muster.Instance) ([]muster.La
 func (d *polled) Watch(ctx context.Context, scope []string, prev *muster.Table, emit func(*muster.Table)) error {
 	ctx, done := d.bind(ctx)
 	defer done()
-	tick := time.NewTicker(interval)
+	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	table := prev
 	for {
@@ -90,7 +96,7 @@ func (d *polled) Watch(ctx context.Context, scope []string, prev *muster.Table, 
 
 // fetch reads the view, after refreshing it if it is old, and returns prev if it holds nothing new.
 func (d *polled) fetch(scope []string, prev *muster.Table) *muster.Table {
-	if v := d.view; v.table == nil || time.Since(v.at) >= interval {
+	if v := d.view; v.table == nil || time.Since(v.at) >= d.every {
 		v.at, v.table = time.Now(), d.m.list(d.namespace)
 	}
 	return narrow(d.view.table, scope, prev)

@@ -15,6 +15,7 @@ import (
 type session struct {
 	*desk
 	ttl  time.Duration
+	ping time.Duration  // how often a quiet Watch asks whether the back end is there
 	work sync.WaitGroup // the keepers
 
 	mu   sync.Mutex // guards held
@@ -29,21 +30,22 @@ type held struct {
 	lost  chan struct{} // closed by its keeper
 }
 
-const (
-	sessionTTL = 6 * time.Second
-	ping       = 3 * time.Second // how often a quiet Watch asks whether the back end is there
-)
-
 func sessionHarness() registrytest.Harness {
+	h := sessionsOf(6*time.Second, 3*time.Second)
+	h.Exact = true
+	return h
+}
+
+func sessionsOf(ttl, ping time.Duration) registrytest.Harness {
 	return registrytest.Harness{
 		New: func(testing.TB) registrytest.Backend {
 			m := newMemory()
 			return m.backend(func(namespace string) muster.Driver {
-				return &session{desk: newDesk(m, namespace), ttl: sessionTTL}
+				return &session{desk: newDesk(m, namespace), ttl: ttl, ping: ping}
 			})
 		},
-		TTL:   sessionTTL,
-		Exact: true,
+		TTL:   ttl,
+		Alive: 2 * ping,
 		Lacks: map[registrytest.Trait]string{
 			registrytest.OwnLease:       "one session holds all that a driver registered",
 			registrytest.IntentExpiry:   "nobody watches the clock",
@@ -123,7 +125,7 @@ func (d *session) Watch(ctx context.Context, scope []string, prev *muster.Table,
 			return err
 		}
 		emit(table)
-		quiet := time.NewTimer(ping)
+		quiet := time.NewTimer(d.ping)
 		select {
 		case <-ctx.Done():
 		case <-changed:
