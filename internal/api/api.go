@@ -92,7 +92,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &muster.Error{Code: muster.Unavailable, After: time.Second, Err: store.ErrLoading})
 		return
 	}
-	a.mux.ServeHTTP(w, r)
+	a.mux.ServeHTTP(w, routable(r))
 }
 
 // checkWrite refuses what a web page of somebody else's could make a browser send: requests from other origins, and requests
@@ -143,7 +143,7 @@ func revision(epoch, seq uint64) string {
 
 // keyOf reads and checks the key in the path; the mux has decoded each of its parts.
 func keyOf(r *http.Request) (muster.Key, error) {
-	k := muster.Key{Namespace: r.PathValue("namespace"), Service: r.PathValue("service"), ID: r.PathValue("id")}
+	k := muster.Key{Namespace: r.PathValue("namespace"), Service: r.PathValue("service"), ID: idOf(r.PathValue("id"))}
 	return k, checkKey(k)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/muster-go/muster"
 )
@@ -53,6 +54,9 @@ func (a *API) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if len(body) == 0 {
 		return invalid("the body is empty, a JSON object is meant")
 	}
+	if !utf8.Valid(body) {
+		return invalid("body: %w", errNotText)
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
@@ -63,6 +67,20 @@ func (a *API) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	return nil
 }
+
+// unmarshal is huma's decoder. encoding/json would put U+FFFD where a body is not UTF-8, and store what nobody wrote.
+func unmarshal(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return errNotText
+	}
+	return json.Unmarshal(data, v)
+}
+
+const errNotText = constError("not UTF-8")
+
+type constError string
+
+func (e constError) Error() string { return string(e) }
 
 func mediaType(r *http.Request) string {
 	h := r.Header.Get("Content-Type")

@@ -59,8 +59,8 @@ func (f *feeds) after(namespace string, from nativewire.Position) (*step, bool) 
 		return nil, false
 	}
 	s := newStep(from, nativewire.Position{Epoch: from.Epoch, Seq: seq}, changes)
-	if newest == nil || s.to.Seq > newest.to.Seq {
-		feed.newest.Store(s)
+	if s.to != from && (newest == nil || newest.to.Epoch != s.to.Epoch || s.to.Seq > newest.to.Seq) {
+		feed.newest.Store(s) // a step to where it began would hide those to come
 	}
 	return s, true
 }

@@ -72,7 +72,7 @@ func (a *API) renewHandles(frame nativewire.Frame) (lapsed []nativewire.Lapsed, 
 	for i := range frame.Len() {
 		switch code := a.store.RenewHandle(a.seal.open(frame.Handle(i))); code {
 		case "":
-		case muster.NotFound:
+		case muster.NotFound, muster.Conflict:
 			lapsed = append(lapsed, nativewire.Lapsed{Index: i, Code: code})
 		default:
 			return nil, code

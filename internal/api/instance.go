@@ -24,7 +24,7 @@ type InstancePath struct {
 }
 
 func (k *InstancePath) key() (muster.Key, error) {
-	out := muster.Key{Namespace: k.Namespace, Service: k.Service, ID: k.ID}
+	out := muster.Key{Namespace: k.Namespace, Service: k.Service, ID: idOf(k.ID)}
 	return out, checkKey(out)
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,15 +17,6 @@ import (
 // Guard is the revision that a write to an intent was made for.
 type Guard struct {
 	IfMatch string `header:"If-Match" maxLength:"32" doc:"The intent's rev, which is also its ETag; 0 when there is none yet. Required: 428 without, 412 when it differs"`
-}
-
-// wish is the body of a PUT on an intent.
-type wish struct {
-	Enabled *bool     `json:"enabled,omitempty" doc:"false takes the instance out of traffic; true lifts that, it never forces; absent: no opinion"`
-	Weight  *int      `json:"weight,omitempty" minimum:"0" maximum:"10000" doc:"Replaces the instance's own weight; absent: no opinion"`
-	Note    string    `json:"note,omitempty" maxLength:"1024" doc:"Shown beside the instance"`
-	Why     string    `json:"why,omitempty" maxLength:"1024" doc:"The reason" example:"bad disk"`
-	Until   time.Time `json:"until,omitzero" doc:"When it ends by itself; absent: never"`
 }
 
 type intentAnswer struct {
@@ -69,14 +59,13 @@ func (a *API) setIntent(_ context.Context, in *struct {
 	InstancePath
 	Guard
 	By   string `header:"Muster-By" maxLength:"256" doc:"Who you say you are; goes into the intent and the audit as claimed" example:"ann@laptop"`
-	Body wish
+	Body nativewire.Wish
 }) (*intentAnswer, error) {
 	k, err := in.key()
 	if err != nil {
 		return nil, fail(err)
 	}
-	it := muster.Intent{Enabled: in.Body.Enabled, Weight: in.Body.Weight, Note: in.Body.Note, Why: in.Body.Why, Until: in.Body.Until}
-	return a.writeIntent(k, in.Guard, it, in.By)
+	return a.writeIntent(k, in.Guard, in.Body.Intent(), in.By)
 }
 
 func (a *API) deleteIntent(_ context.Context, in *struct {

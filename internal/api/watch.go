@@ -17,9 +17,6 @@ import (
 	"github.com/muster-go/muster/internal/store"
 )
 
-// MaxScope is the most services that a watch may name.
-const MaxScope = 1024
-
 // routeWatch adds the stream of changes and the long poll beside it.
 func (a *API) routeWatch(api huma.API) {
 	text := &huma.Schema{Type: huma.TypeString}
@@ -31,7 +28,7 @@ func (a *API) routeWatch(api huma.API) {
 			"With wait: a long poll instead, answering the whole list as soon as its revision is another, 304 if it is not by then.",
 		Parameters: append(pathParams(pathWatch),
 			&huma.Param{Name: "service", In: "query", Description: "Only this service; may be repeated. Absent: all", Explode: new(true),
-				Schema: &huma.Schema{Type: huma.TypeArray, Items: text, MaxItems: new(MaxScope)}},
+				Schema: &huma.Schema{Type: huma.TypeArray, Items: text, MaxItems: new(nativewire.MaxScope)}},
 			queryParam("since", "Go on from this id", text),
 			queryParam("wait", "Long poll for at most this long, such as 30s; at most 1m", text),
 			queryParam("revision", "Long poll: the revision that is known", text),
@@ -92,11 +89,14 @@ func parseWatchQuery(r *http.Request) (watchQuery, error) {
 	for name, v := range values {
 		switch name {
 		case "service":
-			if len(v) > MaxScope {
-				return q, invalid("%d services, at most %d may be named; leave them out to watch all", len(v), MaxScope)
+			if len(v) > nativewire.MaxScope {
+				return q, invalid("%d services, at most %d may be named; leave them out to watch all", len(v), nativewire.MaxScope)
 			}
 			q.scope = make(map[string]bool, len(v))
 			for _, s := range v {
+				if s == "" {
+					continue // service= alone: none at all
+				}
 				if err := muster.CheckService(s); err != nil {
 					return q, err
 				}

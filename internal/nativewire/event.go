@@ -25,6 +25,9 @@ const (
 	Confirm = "confirm" // nothing has changed since the last sync; carries the id again
 )
 
+// MaxScope is the most services that a watch may name; leave them out to watch all.
+const MaxScope = 1024
+
 // MaxEvent bounds the bytes of one event: an instance with all its metadata escaped, and then some.
 const MaxEvent = 256 * 1024
 
