@@ -91,6 +91,9 @@ func Open(dir string, opt *Options) (*Journal, error) {
 var errDamaged = errors.New("the file is damaged")
 
 func (j *Journal) open() error {
+	if err := check(j.path); err != nil {
+		return err
+	}
 	db, err := openFile(j.path, false)
 	if err != nil {
 		return err
@@ -104,16 +107,15 @@ func (j *Journal) open() error {
 }
 
 // openFile opens a bbolt file. What bbolt answers to damage with a panic, and the fault of reading past the end of a file that
-// was cut short, are errors here.
+// was cut short, are errors here; [pages] sees to it that they are rare.
 func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 	var file *os.File
 	err = guarded(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:        time.Second,
-			ReadOnly:       readOnly,
-			NoFreelistSync: true, // fewer bytes per commit; the list is found again on open
-			FreelistType:   bbolt.FreelistMapType,
-			NoStatistics:   true,
+			Timeout:      time.Second,
+			ReadOnly:     readOnly,
+			FreelistType: bbolt.FreelistMapType, // not NoFreelistSync: finding the list again reads the whole file on open and after each refused commit
+			NoStatistics: true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				file, err = os.OpenFile(name, flag, mode)
 				return file, err

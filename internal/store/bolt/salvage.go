@@ -1,12 +1,58 @@
 package bolt
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
+
+// check looks through the file, if there is one, and returns the first thing that is wrong with it. It holds the file's lock
+// meanwhile.
+func check(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	db, err := openFile(path, true)
+	switch {
+	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
+	}
+	defer db.Close()
+	first := error(nil)
+	err = look(path, func([][]byte, []byte, []byte) {}, func(err error) {
+		if first == nil {
+			first = err
+		}
+	})
+	return errors.Join(err, first)
+}
+
+// look opens the file for inspect.
+func look(path string, entry func(bucket [][]byte, k, v []byte), wrong func(error)) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	inspect(f, info.Size(), entry, wrong)
+	return nil
+}
 
 // salvage moves a damaged file aside and starts a new one with what can still be read of the old.
 func (j *Journal) salvage() error {
@@ -17,107 +63,79 @@ func (j *Journal) salvage() error {
 	if err := j.open(); err != nil {
 		return err
 	}
-	saved, err := j.copyFrom(aside)
-	log := j.log.With("file", j.path, "moved to", aside, "intents", saved.intents, "audit", saved.audit, "registrations", saved.records)
-	if err != nil {
-		log.Error("the journal was damaged; what could be read of it is kept, the rest is lost", "err", err)
-		return nil
-	}
-	log.Error("the journal was damaged; all entries could be read and are kept")
-	return nil
-}
-
-// saved counts what was read from a damaged file.
-type saved struct{ intents, audit, records int }
-
-// copyFrom copies the entries whose checksums are right; err is the first thing that could not be read.
-func (j *Journal) copyFrom(aside string) (n saved, err error) {
-	old, err := openFile(aside, true)
-	if err != nil {
-		return n, err
-	}
-	defer old.Close()
-	note := func(e error) {
-		if err == nil {
-			err = e
-		}
-	}
-	copyTo := func(count *int, name ...[]byte) {
-		note(entries(old, name, func(chunk [][2][]byte) error {
-			return j.db.Update(func(tx *bbolt.Tx) error {
-				b := tx.Bucket(name[0])
-				for _, sub := range name[1:] {
-					var err error
-					if b, err = b.CreateBucketIfNotExists(sub); err != nil {
-						return err
-					}
-				}
-				for _, kv := range chunk {
-					if err := b.Put(kv[0], kv[1]); err != nil {
-						return err
-					}
-					*count++
-				}
-				return nil
-			})
-		}))
-	}
-	copyTo(&n.intents, intentsBucket)
-	copyTo(&n.audit, auditBucket)
-	var namespaces [][]byte
-	note(guarded(func() error {
-		return old.View(func(tx *bbolt.Tx) error {
-			b := tx.Bucket(recordsBucket)
-			if b == nil {
-				return fmt.Errorf("%w: there is no bucket of records", errDamaged)
-			}
-			return b.ForEachBucket(func(k []byte) error {
-				namespaces = append(namespaces, append([]byte(nil), k...))
-				return nil
-			})
-		})
-	}))
-	for _, namespace := range namespaces {
-		copyTo(&n.records, recordsBucket, namespace)
-	}
-	return n, err
-}
-
-// entries calls keep with copies of what can be read of a bucket, in chunks. It goes on behind an entry that is wrong, and ends
-// at a page that is.
-func entries(db *bbolt.DB, name [][]byte, keep func([][2][]byte) error) error {
-	var chunk [][2][]byte
-	var wrong error
-	ended := guarded(func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			b := tx.Bucket(name[0])
-			for _, sub := range name[1:] {
-				if b != nil {
-					b = b.Bucket(sub)
-				}
-			}
-			if b == nil {
-				return fmt.Errorf("%w: bucket %q is not there", errDamaged, name)
-			}
-			return b.ForEach(func(k, v []byte) error {
-				if v == nil {
-					return nil
-				}
-				var any struct{}
-				if err := decode(k, v, &any); err != nil {
-					wrong = fmt.Errorf("%w: entry %q: %w", errDamaged, k, err)
-					return nil
-				}
-				chunk = append(chunk, [2][]byte{append([]byte(nil), k...), append([]byte(nil), v...)})
-				return nil
-			})
-		})
-	})
-	if err := keep(chunk); err != nil {
+	c := &copier{journal: j, kept: map[string]int{}}
+	if err := look(aside, c.take, c.lost); err != nil {
 		return err
 	}
-	if ended != nil {
-		return ended
+	c.flush()
+	j.log.Error("the journal was damaged: what could be read is kept, the rest is lost", "file", j.path, "moved to", aside, "faults", c.faults,
+		"first fault", c.first, "intents", c.kept["intents"], "audit", c.kept["audit"], "registrations", c.kept["records"])
+	return c.failed
+}
+
+// copier puts what can be read of a damaged file into a new one.
+type copier struct {
+	journal *Journal
+	batch   []copied
+	kept    map[string]int // by first bucket
+	faults  int
+	first   error
+	failed  error // the new file refused
+}
+
+type copied struct {
+	bucket [][]byte
+	k, v   []byte
+}
+
+// take keeps the entry if it is one of ours, as it was written.
+func (c *copier) take(bucket [][]byte, k, v []byte) {
+	depth := map[string]int{"intents": 1, "audit": 1, "records": 2}
+	if len(bucket) == 0 || depth[string(bucket[0])] != len(bucket) {
+		return
 	}
-	return wrong
+	if err := decode(k, v, new(struct{})); err != nil {
+		c.lost(fmt.Errorf("%w: %s %q: %w", errDamaged, bucket[0], k, err))
+		return
+	}
+	e := copied{k: slices.Clone(k), v: slices.Clone(v)}
+	for _, b := range bucket {
+		e.bucket = append(e.bucket, slices.Clone(b))
+	}
+	c.kept[string(bucket[0])]++
+	if c.batch = append(c.batch, e); len(c.batch) == 1000 {
+		c.flush()
+	}
+}
+
+func (c *copier) lost(err error) {
+	if c.faults++; c.first == nil {
+		c.first = err
+	}
+	if c.faults <= 20 {
+		c.journal.log.Error("a part of the journal is lost", "err", err)
+	}
+}
+
+func (c *copier) flush() {
+	batch := c.batch
+	c.batch = nil
+	if c.failed != nil {
+		return
+	}
+	c.failed = c.journal.db.Update(func(tx *bbolt.Tx) error {
+		for _, e := range batch {
+			b := tx.Bucket(e.bucket[0])
+			for _, name := range e.bucket[1:] {
+				var err error
+				if b, err = b.CreateBucketIfNotExists(name); err != nil {
+					return err
+				}
+			}
+			if err := b.Put(e.k, e.v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

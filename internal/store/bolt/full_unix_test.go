@@ -1,0 +1,109 @@
+//go:build unix
+
+package bolt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/store"
+	"github.com/muster-go/muster/internal/store/bolt"
+)
+
+// writeUntilFull limits the size of files, writes intents until one is refused, and checks what still works then and when the
+// limit is lifted.
+func writeUntilFull(dir string) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	j, err := bolt.Open(dir, nil)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(store.Options{Journal: j})
+	if err != nil {
+		return err
+	}
+	if err := s.AwaitLoad(context.Background()); err != nil {
+		return err
+	}
+	info, err := os.Stat(filepath.Join(dir, bolt.File))
+	if err != nil {
+		return err
+	}
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return err
+	}
+	limit := was
+	limit.Cur = uint64(info.Size()) + 64<<10
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	stored := 0
+	set := func(n int) error {
+		_, err := s.SetIntent(full(n).Instance.Key(), muster.Intent{Note: strings.Repeat("x", 1000)}, store.Author{})
+		return err
+	}
+	for err == nil && stored < 1000 {
+		if err = set(stored); err == nil {
+			stored++
+		}
+	}
+	if !errors.Is(err, muster.Exhausted) || !strings.Contains(err.Error(), filepath.Join(dir, bolt.File)) {
+		return fmt.Errorf("after %d intents: %v; want exhausted with the file's name", stored, err)
+	}
+	if s.Intent(full(stored).Instance.Key()) != nil || len(s.Intents("prod")) != stored {
+		return errors.New("an intent that was refused is visible")
+	}
+	for n := range 2000 {
+		r := full(n)
+		if _, err := s.Update(r.Instance.Key(), func(*store.Record) (*store.Record, error) { return r, nil }); err != nil {
+			return fmt.Errorf("registering with a full disk: %w", err)
+		}
+	}
+	if err := s.Renew(full(7).Instance.Key(), ""); err != nil {
+		return fmt.Errorf("renewing with a full disk: %w", err)
+	}
+	if err := until(func() bool { return s.State().Journal != "" }); err != nil {
+		return fmt.Errorf("State does not say that the journal is behind: %w", err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return err
+	}
+	if err := until(func() bool { return s.State().Journal == "" }); err != nil {
+		return fmt.Errorf("with room again, State still says %q: %w", s.State().Journal, err)
+	}
+	if err := set(stored); err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if j, err = bolt.Open(dir, nil); err != nil {
+		return err
+	}
+	records, intents := 0, 0
+	if _, err := j.Load(func(*store.Record) { records++ }, func(muster.Key, *muster.Intent) { intents++ }); err != nil {
+		return err
+	}
+	if records != 2000 || intents != stored+1 {
+		return fmt.Errorf("the journal has %d records and %d intents, want 2000 and %d", records, intents, stored+1)
+	}
+	return j.Close()
+}
+
+func until(ok func() bool) error {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return nil
+		}
+	}
+	return errors.New("20 s passed")
+}

@@ -1,0 +1,230 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"io"
+)
+
+// pages reads a bbolt file without trusting a byte of it. bbolt itself answers damage with panics, some of them in goroutines
+// of its own, and with faults in mapped memory; so the file is looked through here before bbolt may touch it.
+//
+// Source: go.etcd.io/bbolt v1.5.0, internal/common/{meta,page,bucket}.go; numbers are in the machine's order, which is little
+// endian wherever this program runs.
+type pages struct {
+	file io.ReaderAt
+	size int64 // of the file
+	page int64 // bytes of one page
+
+	root, free, high uint64 // root page, page of the free list, first page never used
+	used             map[uint64]bool
+	left             int64                              // elements that may still be met: each has bytes of its own
+	entry            func(bucket [][]byte, k, v []byte) // called for what can be read; k, v are good during the call
+	wrong            func(error)                        // called for what cannot
+}
+
+const (
+	pageHeader    = 16
+	elementHeader = 16
+	metaSize      = 64 // behind the page's header, checksum included
+	magic         = 0xED0CDAED
+	branchPage    = 0x01
+	leafPage      = 0x02
+	freePage      = 0x10
+	bucketElement = 0x01
+	maxDepth      = 64
+)
+
+var order = binary.LittleEndian
+
+// inspect reads a whole file. entry is called for each key and value of each bucket, wrong for each place that cannot be read
+// or contradicts the rest; reading goes on behind it.
+func inspect(file io.ReaderAt, size int64, entry func(bucket [][]byte, k, v []byte), wrong func(error)) {
+	p := &pages{file: file, size: size, left: size / elementHeader, used: map[uint64]bool{0: true, 1: true}, entry: entry}
+	p.wrong = func(err error) { wrong(fmt.Errorf("%w: %w", errDamaged, err)) }
+	if p.metas() {
+		p.tree(p.root, nil, nil, 0)
+		p.freelist()
+	}
+}
+
+// metas reads both heads of the file and takes the newer. A head is a single sector, so even a power failure leaves a good one.
+func (p *pages) metas() bool {
+	first := make([]byte, pageHeader+metaSize)
+	if _, err := p.file.ReadAt(first, 0); err != nil {
+		p.wrong(fmt.Errorf("its head cannot be read: %w", err))
+		return false
+	}
+	p.page = int64(order.Uint32(first[pageHeader+8:]))
+	if !valid(first[pageHeader:]) {
+		p.wrong(fmt.Errorf("the first of its two heads is wrong"))
+		p.page = p.secondHead()
+	}
+	var newest uint64
+	for i := range int64(2) {
+		b := make([]byte, pageHeader+metaSize)
+		if _, err := p.file.ReadAt(b, i*p.page); err != nil || !valid(b[pageHeader:]) {
+			if i == 1 {
+				p.wrong(fmt.Errorf("the second of its two heads is wrong"))
+			}
+			continue
+		}
+		m := b[pageHeader:]
+		if tx := order.Uint64(m[48:]); tx >= newest {
+			newest = tx
+			p.root, p.free, p.high = order.Uint64(m[16:]), order.Uint64(m[32:]), order.Uint64(m[40:])
+		}
+	}
+	return p.high != 0
+}
+
+// secondHead finds the size of a page by where the second head is.
+func (p *pages) secondHead() int64 {
+	b := make([]byte, metaSize)
+	for size := int64(1024); size <= 64<<10; size *= 2 {
+		if _, err := p.file.ReadAt(b, size+pageHeader); err == nil && valid(b) && int64(order.Uint32(b[8:])) == size {
+			return size
+		}
+	}
+	return 4096
+}
+
+// valid reports whether m is a head as it was written.
+func valid(m []byte) bool {
+	size := order.Uint32(m[8:])
+	return order.Uint32(m) == magic && order.Uint32(m[4:]) == 2 && fnvSum(m[:56]) == order.Uint64(m[56:]) &&
+		size >= 1024 && size <= 64<<10 && size&(size-1) == 0
+}
+
+func fnvSum(b []byte) uint64 {
+	sum := fnv.New64a()
+	sum.Write(b)
+	return sum.Sum64()
+}
+
+// read returns a page with its overflow and marks it as used.
+func (p *pages) read(id uint64) []byte {
+	head := make([]byte, pageHeader)
+	if id < 2 || id >= p.high || int64(id) >= p.size/p.page {
+		p.wrong(fmt.Errorf("page %d is referred to, and is not in the file", id))
+		return nil
+	}
+	if _, err := p.file.ReadAt(head, int64(id)*p.page); err != nil {
+		p.wrong(fmt.Errorf("page %d: %w", id, err))
+		return nil
+	}
+	over := uint64(order.Uint32(head[12:]))
+	if order.Uint64(head) != id || over >= p.high-id || int64(id+over) >= p.size/p.page {
+		p.wrong(fmt.Errorf("page %d calls itself %d, with %d more", id, order.Uint64(head), over))
+		return nil
+	}
+	for i := id; i <= id+over; i++ {
+		if p.used[i] {
+			p.wrong(fmt.Errorf("page %d is in two places", i))
+			return nil
+		}
+		p.used[i] = true
+	}
+	b := make([]byte, int64(over+1)*p.page)
+	if _, err := p.file.ReadAt(b, int64(id)*p.page); err != nil {
+		p.wrong(fmt.Errorf("page %d: %w", id, err))
+		return nil
+	}
+	return b
+}
+
+// tree walks the pages under id, all of whose keys are at least least.
+func (p *pages) tree(id uint64, bucket [][]byte, least []byte, depth int) {
+	b := p.read(id)
+	if b == nil {
+		return
+	}
+	if depth > maxDepth {
+		p.wrong(fmt.Errorf("page %d is %d levels deep", id, depth))
+		return
+	}
+	p.elements(fmt.Sprintf("page %d", id), b, bucket, least, depth)
+}
+
+// elements goes through a branch or a leaf; where names it.
+func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, depth int) {
+	flags, n := order.Uint16(b[8:]), int(order.Uint16(b[10:]))
+	if flags != branchPage && flags != leafPage || pageHeader+n*elementHeader > len(b) {
+		p.wrong(fmt.Errorf("%s has kind %#x and %d elements", where, flags, n))
+		return
+	}
+	if p.left -= int64(n); p.left < 0 {
+		p.wrong(fmt.Errorf("%s: the file has more elements than it has room for", where))
+		return
+	}
+	last, strict := least, false
+	for i := range n {
+		at := pageHeader + i*elementHeader
+		e := b[at : at+elementHeader]
+		var pos, keySize, valueSize uint64
+		if flags == branchPage {
+			pos, keySize = uint64(order.Uint32(e)), uint64(order.Uint32(e[4:]))
+		} else {
+			pos, keySize, valueSize = uint64(order.Uint32(e[4:])), uint64(order.Uint32(e[8:])), uint64(order.Uint32(e[12:]))
+		}
+		from := uint64(at) + pos
+		if keySize == 0 && flags == leafPage || from < uint64(pageHeader+n*elementHeader) || from+keySize+valueSize > uint64(len(b)) {
+			p.wrong(fmt.Errorf("%s: element %d of %d lies outside", where, i, n))
+			continue
+		}
+		k, v := b[from:from+keySize], b[from+keySize:from+keySize+valueSize]
+		if c := bytes.Compare(k, last); c < 0 || c == 0 && strict {
+			p.wrong(fmt.Errorf("%s: key %d of %d is out of order", where, i, n))
+		}
+		last, strict = k, true
+		switch {
+		case flags == branchPage:
+			p.tree(order.Uint64(e[8:]), bucket, k, depth+1)
+		case order.Uint32(e)&bucketElement != 0:
+			p.bucket(fmt.Sprintf("%s: bucket %q", where, k), append(bucket[:len(bucket):len(bucket)], k), v, depth+1)
+		default:
+			p.entry(bucket, k, v)
+		}
+	}
+}
+
+// bucket walks a bucket whose head, and perhaps whose only page, is v.
+func (p *pages) bucket(where string, name [][]byte, v []byte, depth int) {
+	switch {
+	case len(v) < 16:
+		p.wrong(fmt.Errorf("%s has a head of %d bytes", where, len(v)))
+	case order.Uint64(v) != 0:
+		p.tree(order.Uint64(v), name, nil, depth)
+	case len(v) < 16+pageHeader || depth > maxDepth:
+		p.wrong(fmt.Errorf("%s has no page", where))
+	default:
+		p.elements(where, v[16:], name, nil, depth)
+	}
+}
+
+// freelist checks that no page is both free and in use.
+func (p *pages) freelist() {
+	b := p.read(p.free)
+	if b == nil {
+		return
+	}
+	n, at := uint64(order.Uint16(b[10:])), uint64(pageHeader)
+	if n == 0xFFFF && len(b) >= pageHeader+8 {
+		n, at = order.Uint64(b[at:]), at+8
+	}
+	if order.Uint16(b[8:]) != freePage || n > (uint64(len(b))-at)/8 {
+		p.wrong(fmt.Errorf("the list of free pages has kind %#x and %d of them", order.Uint16(b[8:]), n))
+		return
+	}
+	last := uint64(1)
+	for i := range n {
+		id := order.Uint64(b[at+8*i:])
+		if id <= last || id >= p.high || p.used[id] {
+			p.wrong(fmt.Errorf("page %d is listed as free", id))
+			return
+		}
+		last = id
+	}
+}
