@@ -125,6 +125,14 @@ func (h *Harness) margin() time.Duration {
 	return 5 * time.Second
 }
 
+// grace is what a busy machine may add to the second within which a method must return.
+func (h *Harness) grace() time.Duration {
+	if h.Exact {
+		return time.Millisecond
+	}
+	return time.Second
+}
+
 // lasting is a lease that does not run out in the middle of a subtest.
 func (h *Harness) lasting() time.Duration { return max(10*h.TTL, time.Minute) }
 

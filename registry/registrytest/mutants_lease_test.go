@@ -234,6 +234,12 @@ func fieldMutants() []mutant {
 				return f.polled.Register(ctx, in, ttl)
 			}
 		})},
+		{"takes over the intent it is given", []string{"RegisterIgnoresWhatTheBackendSets"}, flawedHarness(func(f *flawed) {
+			f.register = func(ctx context.Context, in *muster.Instance, ttl time.Duration) (muster.Lease, error) {
+				f.locked(func() { f.m.intents[in.Key().Fold()] = in.Intent })
+				return f.polled.Register(ctx, in, ttl)
+			}
+		})},
 		{"splits IDs at slashes", []string{"IDsAreKept"}, flawedSessionHarness(func(in *muster.Instance, l *muster.Lease) {
 			if l == nil {
 				in.ID = in.ID[strings.LastIndexByte(in.ID, '/')+1:] + "."

@@ -196,6 +196,16 @@ func watchMutants() []mutant {
 				return errors.Join(context.Cause(ctx), err)
 			}
 		}, "ForeignEntriesAreSkippedAndCounted"),
+		watch("watches on behind its caller's back", func(f *flawed) {
+			f.watch = func(ctx context.Context, scope []string, prev *muster.Table, emit func(*muster.Table)) error {
+				go func() { _ = f.polled.Watch(context.WithoutCancel(ctx), scope, prev, emit) }()
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		}, "PrevResumesOrRelists"),
+		watch("lists a page of 500", func(f *flawed) {
+			f.emit = steady(func(x *muster.Snapshot) { x.Instances = x.Instances[:min(500, len(x.Instances))] })
+		}, "LargeTableIsComplete"),
 		watch("shows changes late", func(f *flawed) {
 			f.register = func(ctx context.Context, in *muster.Instance, ttl time.Duration) (muster.Lease, error) {
 				time.AfterFunc(3*interval, func() { _, _ = f.polled.Register(f.life, in, ttl) })

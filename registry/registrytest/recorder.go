@@ -250,7 +250,7 @@ func (r *recorder) ends(limit time.Duration) error {
 // stop cancels the Watch, waits for it and checks that nothing it published has changed since.
 func (r *recorder) stop() error {
 	r.cancel()
-	t := time.NewTimer(time.Second + r.s.h.margin())
+	t := time.NewTimer(time.Second + r.s.h.grace())
 	defer t.Stop()
 	select {
 	case <-r.done:

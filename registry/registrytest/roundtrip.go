@@ -13,6 +13,7 @@ import (
 func roundTripSubtests() []subtest {
 	return []subtest{
 		{"InstanceRoundTrip", nil, instanceRoundTrip},
+		{"RegisterIgnoresWhatTheBackendSets", nil, registerIgnoresWhatTheBackendSets},
 		{"IDsAreKept", []Trait{FreeIDs}, idsAreKept},
 		{"ServiceNamesFoldCase", nil, serviceNamesFoldCase},
 	}
@@ -89,6 +90,22 @@ func instanceRoundTrip(s *scene) {
 			in.ID = in.Endpoints[0].Address
 		}
 		roundTrip(s, d, w, trip.name, in)
+	}
+}
+
+// Registered, Override and Intent are the back end's: what an instance brings along in them is not taken over.
+func registerIgnoresWhatTheBackendSets(s *scene) {
+	d := s.open()
+	w := s.watch(s.open())
+	in := s.instance("orders", 1)
+	in.Registered = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	in.Override = muster.OutOfService
+	in.Intent = &muster.Intent{Enabled: new(false), Rev: 7}
+	roundTrip(s, d, w, "an instance as it was read", in)
+	if store, ok := d.(muster.IntentStore); ok {
+		if it, err := store.Intent(s.context(), in.Key()); it != nil || err != nil {
+			s.Errorf("after a registration with an intent, Intent is %s, %v; want none", text(it), err)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *scene) openIn(namespace string) muster.Driver {
 	s.Helper()
 	d := s.b.Open(s.T, namespace)
 	s.Cleanup(func() {
-		if took := s.timed(func() { _ = d.Close() }); took > time.Second+s.h.margin() {
+		if took := s.timed(func() { _ = d.Close() }); took > time.Second+s.h.grace() {
 			s.Errorf("Close took %v, at most 1 s is allowed", took)
 		}
 	})
@@ -172,7 +172,7 @@ func (s *scene) within(what string, limit time.Duration, f func() error) error {
 	s.Helper()
 	done := make(chan error, 1)
 	go func() { done <- f() }()
-	t := time.NewTimer(limit + s.h.margin())
+	t := time.NewTimer(limit + s.h.grace())
 	defer t.Stop()
 	select {
 	case err := <-done:

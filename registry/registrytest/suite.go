@@ -1,6 +1,14 @@
 // Package registrytest checks that a registry driver keeps the contract of muster.Driver. It is the one place where that
 // contract is tested: a driver's own tests need a [Harness] and what is particular to its wire format, nothing else.
 //
+//	func TestConformance(t *testing.T) {
+//		registrytest.Run(t, registrytest.Harness{
+//			New:   newBackend, // starts the back end, or makes room on it
+//			TTL:   time.Second,
+//			Lacks: map[registrytest.Trait]string{registrytest.Tier: "the layout has no place for it"},
+//		})
+//	}
+//
 // Where the words of the contract leave a choice, the comment of the subtest's function states what the suite asks for.
 package registrytest
 

@@ -14,6 +14,7 @@ func watchSubtests() []subtest {
 		{"WatchEmitsCompleteTableAtOnce", nil, watchEmitsCompleteTableAtOnce},
 		{"WatchSeesAddChangeRemove", nil, watchSeesAddChangeRemove},
 		{"TableIsSortedAndComplete", nil, tableIsSortedAndComplete},
+		{"LargeTableIsComplete", nil, largeTableIsComplete},
 		{"UnchangedSnapshotKeepsItsPointer", nil, unchangedSnapshotKeepsItsPointer},
 		{"ConfirmationsRepeatTheSameTable", nil, confirmationsRepeatTheSameTable},
 		{"ScopeLimitsTheTable", nil, scopeLimitsTheTable},
@@ -108,6 +109,21 @@ func tableIsSortedAndComplete(s *scene) {
 			s.Errorf("%s has %d instances, want 4: %s", service, got, brief(w.last()))
 		}
 	}
+}
+
+// A table of a thousand instances with labels, about a megabyte, is as complete as a small one.
+func largeTableIsComplete(s *scene) {
+	d := s.open()
+	label := map[string]string{"label": strings.Repeat("0123456789abcdef", 64)}
+	for n := range 1000 {
+		in := s.instance("orders", n)
+		if s.h.has(Metadata) {
+			in.Metadata = label
+		}
+		s.register(d, in)
+	}
+	w := s.watch(s.open())
+	w.until(0, "1000 instances", s.soon(), func(t *muster.Table) bool { return instances(t) == 1000 })
 }
 
 // A change to one service leaves the snapshots of the others at the pointers they had.
