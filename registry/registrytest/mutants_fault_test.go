@@ -86,6 +86,15 @@ func faultMutants() []mutant {
 				return l, err
 			}
 		}, "BackendDownIsUnavailable"),
+		fault("watches to an end without an error", func(f *flawed) {
+			f.watch = func(ctx context.Context, scope []string, prev *muster.Table, emit emit) error {
+				err := f.polled.Watch(ctx, scope, prev, emit)
+				if errors.Is(err, muster.Unavailable) {
+					return nil
+				}
+				return err
+			}
+		}, "BackendDownIsUnavailable", "RecoversAfterInterrupt"),
 		fault("never gets over it", func(f *flawed) {
 			var broken atomic.Bool
 			f.watch = func(ctx context.Context, scope []string, prev *muster.Table, emit emit) error {

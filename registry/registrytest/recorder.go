@@ -27,7 +27,6 @@ type recorder struct {
 	mu     sync.Mutex // guards what follows
 	seen   []emission
 	prints map[*muster.Snapshot]string // each snapshot as it was when it first came
-	errors []error                     // that Watch returned, when it is followed
 }
 
 type emission struct {
@@ -58,9 +57,9 @@ func (s *scene) follow(d muster.Driver) *recorder {
 			r.over.Store(false)
 			err := d.Watch(ctx, nil, r.last(), r.emit)
 			r.over.Store(true)
-			r.mu.Lock()
-			r.errors = append(r.errors, err)
-			r.mu.Unlock()
+			if ctx.Err() == nil {
+				s.wantCode("a Watch that ended by itself", err, muster.Unavailable)
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
