@@ -63,7 +63,7 @@ func (s *Store) tick(now int64) {
 	for l := s.wheel.take(now); l != nil; {
 		next := l.next
 		if s.examine(l, now) {
-			sp := l.service.space
+			sp := l.space
 			due[sp] = append(due[sp], l)
 		}
 		l = next

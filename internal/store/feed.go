@@ -188,17 +188,24 @@ func (f *feed) before(t int64) uint64 {
 
 // after returns the changes after since.
 func (f *feed) after(since uint64, base time.Time) []Change {
-	first := f.chunkAfter(since)
-	n := 0
-	for _, c := range f.chunks[first:] {
-		n += c.live
-	}
-	if n == 0 {
+	chunks := f.chunks[f.chunkAfter(since):]
+	if len(chunks) == 0 {
 		return nil
 	}
+	n, from := 0, chunks[0].after(since)
+	for _, c := range chunks[1:] {
+		n += c.live
+	}
+	for i := from; i < chunks[0].n; i++ {
+		if chunks[0].entries[i].record != nil {
+			n++
+		}
+	}
 	out := make([]Change, 0, n)
-	for _, c := range f.chunks[first:] {
-		for _, e := range c.entries[c.after(since):c.n] {
+	for _, c := range chunks {
+		news := c.entries[from:c.n]
+		from = 0
+		for _, e := range news {
 			if e.record == nil {
 				continue
 			}

@@ -55,7 +55,7 @@ func (r *Record) Fragment(form Form, build func(b []byte) []byte) []byte {
 	if r.lease == nil {
 		return build(nil)
 	}
-	s := r.lease.service.space.store
+	s := r.lease.space.store
 	f := &fragment{bytes: s.build(build), state: &s.forms[form], form: form}
 	f.state.kept.Store(true)
 	f.state.asked.Store(true)

@@ -9,8 +9,8 @@ import (
 // Journal is where a store keeps what must survive a restart. The store calls Load once and first, then Write and Sync from
 // one goroutine; Audit is called concurrently.
 type Journal interface {
-	// Load hands over all that is kept and returns the ID of the newest audit record. What cannot be read is skipped and
-	// logged by the journal; an error means that the whole cannot be trusted.
+	// Load hands over all that is kept, intents before records, and returns the ID of the newest audit record. A record that
+	// cannot be read is skipped and logged by the journal; an error means that the whole cannot be trusted.
 	Load(record func(*Record), intent func(muster.Key, *muster.Intent)) (newest uint64, err error)
 
 	// Write makes one batch of records last, all or none; it need not be synced.

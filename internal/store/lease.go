@@ -7,6 +7,7 @@ type lease struct {
 	renewed atomic.Int64 // instant of the last renewal; ended; or another negative number: when it was taken over
 	record  atomic.Pointer[Record]
 	service *service
+	space   *space // the service's, one step nearer
 	next    *lease // in its wheel slot; guarded by wheel.mu
 	handle  uint64
 	added   uint64        // Seq of the write that added the key
@@ -23,8 +24,17 @@ const (
 	overdue // missed its TTL too, and is still listed
 )
 
-// renew extends the lease unless it has ended.
+// renew extends the lease unless it has ended, and counts the renewal.
 func (l *lease) renew(now int64) bool {
+	ok := l.touch(now)
+	if ok {
+		l.space.seen.Add(1)
+	}
+	return ok
+}
+
+// touch extends the lease unless it has ended.
+func (l *lease) touch(now int64) bool {
 	for {
 		at := l.renewed.Load()
 		if at < 0 {
@@ -35,7 +45,6 @@ func (l *lease) renew(now int64) bool {
 		}
 	}
 	l.lower()
-	l.service.space.seen.Add(1)
 	return true
 }
 
@@ -63,7 +72,7 @@ func (l *lease) takenAt() int64 { return -1 - l.renewed.Load() }
 // raise counts the lease as late or overdue. An end that comes in between is made up for here; a renewal, when the lease is
 // examined next.
 func (l *lease) raise(level uint32) {
-	sp := l.service.space
+	sp := l.space
 	if old := l.level.Load(); old < level && l.level.CompareAndSwap(old, level) {
 		if old == inTime {
 			sp.late.Add(1)
@@ -82,7 +91,7 @@ func (l *lease) lower() {
 	if l.level.Load() == inTime {
 		return
 	}
-	sp := l.service.space
+	sp := l.space
 	switch l.level.Swap(inTime) {
 	case overdue:
 		sp.overdue.Add(-1)

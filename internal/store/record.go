@@ -45,7 +45,7 @@ func (r *Record) LastRenewal() time.Time {
 	if at < 0 {
 		return time.Time{}
 	}
-	return r.lease.service.space.store.base.Add(time.Duration(at))
+	return r.lease.space.store.base.Add(time.Duration(at))
 }
 
 // Effective is what [muster.Instance.Effective] says of the instance's status, computed when the record was written.

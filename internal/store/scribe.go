@@ -64,6 +64,7 @@ func (s *Store) scribe() {
 			if waiting = !w.flush(); waiting {
 				flush.Reset(retryAfter)
 			}
+			ends.Reset(w.end()) // acts were settled in between
 		case <-s.ctx.Done():
 			w.flush()
 			return
@@ -75,7 +76,7 @@ type scribe struct {
 	store   *Store
 	newest  uint64            // ID of the newest audit record
 	written map[*space]uint64 // Seq up to which the journal has the records
-	owed    []Act             // ends of intents that the journal refused
+	owed    []Act             // ends of intents that the journal refused; they come before whatever is written next
 }
 
 // load reads the journal into the store.
@@ -133,12 +134,13 @@ func (w *scribe) settle(first *act) {
 	if len(writes) == 0 {
 		return
 	}
-	if err := s.journal.Sync(writes); err != nil {
+	if err := s.journal.Sync(append(w.owed, writes...)); err != nil {
 		for _, a := range taken {
 			a.answer <- answer{err: err}
 		}
 		return
 	}
+	w.owed = nil
 	for key, it := range staged {
 		s.intents.set(key, it)
 		s.attach(key)
@@ -158,13 +160,15 @@ func (s *Store) attach(key muster.Key) {
 	if sp == nil {
 		return
 	}
-	sp.update(key, func(old *Record) (*Record, error) {
+	_, changed, _ := sp.update(key, func(old *Record) (*Record, error) {
 		if old == nil || old.Instance.Intent == s.intents.get(key) {
 			return old, nil
 		}
 		return old.Next(nil), nil
 	})
-	sp.announce()
+	if changed {
+		sp.announce()
+	}
 }
 
 // end ends the intents whose time has come and returns how long to sleep before the next. They end whether or not the journal

@@ -65,32 +65,36 @@ func newSpace(s *Store, name string) *space {
 
 // Update replaces the record at key by what change returns: nil removes it, old itself leaves it. A Record made anew begins a
 // lease, or goes on with the one the same owner already holds; one from [Record.Next] keeps the deadline as it is. change
-// runs under the namespace's lock: it must be quick and must not call the store. The store takes the returned Record over,
-// sets what is the store's to set, and attaches the intent. Update returns the record that is now at key, nil if there is none.
+// runs under the namespace's lock: it must be quick, must not call the store, and may be called twice. The store takes the
+// returned Record over, sets what is the store's to set, and attaches the intent. Update returns the record that is now at
+// key, nil if there is none.
 //
-// Errors: Invalid, Exhausted (too many namespaces), Unavailable (loading), Closed, or what change returned.
+// Errors: Invalid, Exhausted (too many instances or namespaces), Unavailable (loading), Closed, or what change returned.
 func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)) (*Record, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
 	sp := s.space(key.Namespace)
-	if sp == nil {
-		if err := checkKey(key); err != nil {
+	if sp == nil { // a namespace is not made for nothing
+		next, err := change(nil)
+		if next == nil || err != nil {
 			return nil, err
 		}
-		var err error
+		if err := check(key, next); err != nil {
+			return nil, err
+		}
 		if sp, err = s.ensure(key.Namespace); err != nil {
 			return nil, err
 		}
 	}
-	rec, err := sp.update(key, change)
-	if err == nil {
+	rec, changed, err := sp.update(key, change)
+	if changed {
 		sp.announce()
 	}
 	return rec, err
 }
 
-func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (*Record, error) {
+func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (rec *Record, changed bool, err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	l := sp.lease(key)
@@ -101,15 +105,18 @@ func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error
 	next, err := change(old)
 	switch {
 	case err != nil || next == old:
-		return old, err
+		return old, false, err
 	case next == nil:
 		sp.remove(l, false)
-		return nil, nil
+		return nil, true, nil
 	}
 	if err := check(key, next); err != nil {
-		return old, err
+		return old, false, err
 	}
-	return sp.put(key, l, next), nil
+	if old == nil && sp.store.size.Load() >= MaxInstances {
+		return nil, false, &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d instances are registered already, more are not kept", MaxInstances)}
+	}
+	return sp.put(key, l, next), true, nil
 }
 
 // put makes next the record at key; l is the lease of the one before it, if any.
@@ -145,7 +152,7 @@ func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
 		next.lease = l
 	case l != nil && !shorter && sameOwner:
 		next.lease = l
-		l.renew(now)
+		l.touch(now)
 	default:
 		since := now
 		if !fresh {
@@ -162,6 +169,7 @@ func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
 
 	if old == nil {
 		sp.listed.Add(1)
+		s.size.Add(1)
 	} else {
 		sp.count(old, -1)
 	}
@@ -189,6 +197,7 @@ func (sp *space) restore(key muster.Key, r *Record) {
 	svc.leases[in.ID] = r.lease
 	s.wheel.add(r.lease, s.now()+int64(r.lateAfter()), s.now())
 	sp.listed.Add(1)
+	s.size.Add(1)
 	sp.count(r, +1)
 	sp.changed(svc, in.ID, 1)
 	sp.feed.floor, sp.feed.newest = 1, 1
@@ -197,7 +206,7 @@ func (sp *space) restore(key muster.Key, r *Record) {
 // begin makes a lease in place of old, if there is one. The same owner keeps its handle; another one's former holder is told
 // of the takeover when it renews.
 func (sp *space) begin(svc *service, old *lease, sameOwner bool, seq uint64, renewed int64) *lease {
-	l := &lease{service: svc, added: seq}
+	l := &lease{service: svc, space: sp, added: seq}
 	l.renewed.Store(renewed)
 	switch {
 	case old == nil:
@@ -227,6 +236,7 @@ func (sp *space) remove(l *lease, expired bool) {
 		delete(sp.services, svc.fold)
 	}
 	sp.listed.Add(-1)
+	sp.store.size.Add(-1)
 	sp.count(old, -1)
 	seq := sp.seq.Load() + 1
 	sp.feed.supersede(old, svc.fold, old.Instance.ID)
@@ -284,7 +294,10 @@ func (sp *space) service(name string) *service {
 
 // share lets an instance use the strings and labels that others of its service already hold.
 func (svc *service) share(in *muster.Instance) {
-	if in.Namespace = svc.space.name; in.Service == svc.name {
+	if in.Namespace == svc.space.name {
+		in.Namespace = svc.space.name
+	}
+	if in.Service == svc.name {
 		in.Service = svc.name
 	}
 	in.Zone = shared(in.Zone)

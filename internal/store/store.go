@@ -26,6 +26,7 @@ type Store struct {
 	epoch    uint64
 
 	spaces  atomic.Pointer[map[string]*space] // by folded name; copied to add one
+	size    atomic.Int64                      // records
 	handles handles
 	wheel   wheel
 	resumed atomic.Int64 // no lease counts as renewed before this instant: the grace after a load and after a pause
@@ -62,7 +63,8 @@ const DefaultRetention = 3 * time.Minute
 
 // Limits that hold whoever asks.
 const (
-	MaxNamespaces = 4096           // one more is refused with Exhausted
+	MaxNamespaces = 4096           // that held something in this life; one more is refused with Exhausted
+	MaxInstances  = 2_000_000      // over all namespaces
 	MaxIntents    = 100_000        // over all namespaces
 	MaxTTL        = 24 * time.Hour // of a record
 	MaxWire       = 32 << 10       // bytes of Record.Wire
