@@ -18,7 +18,8 @@ type Driver interface {
 	Register(ctx context.Context, in *Instance, ttl time.Duration) (Lease, error)
 
 	// Renew extends the leases of ins by their TTL, in as few requests as the back end allows. It returns those that were
-	// not extended, each with its reason, and an error when it does not know about the rest.
+	// not extended, each with its reason, and an error when it does not know about the rest. It never registers again by
+	// itself, and no watched snapshot changes because of it.
 	//
 	// Errors: Unavailable.
 	Renew(ctx context.Context, ins []*Instance) ([]Lapse, error)
@@ -29,9 +30,10 @@ type Driver interface {
 	Deregister(ctx context.Context, in *Instance) error
 
 	// Watch calls emit with a complete Table at once, after each change, and again with the same Table whenever the back end
-	// confirms that nothing changed, until ctx ends or it returns an error. A nil scope means every service; otherwise only
-	// the services named. prev, if not nil, is a table from before, perhaps of another life of the back end: Watch resumes
-	// from it only with proof of continuity, else it lists again and sets Relisted.
+	// confirms that nothing changed, until ctx ends or it returns an error; it never returns nil. A nil scope means every
+	// service; otherwise only the services named. A table that differs has a new Revision, and a service whose instances
+	// differ a new Snapshot. prev, if not nil, is a table from before, perhaps of another life of the back end: Watch
+	// resumes from it only with proof of continuity, else it lists again and sets Relisted on the first table.
 	//
 	// emit never blocks. An entry that cannot be read is skipped and counted; doubt about the list as a whole is an error,
 	// never a part of it. Silence for the back end's liveness time (streams: 10 s; polls: two intervals) is an error.
