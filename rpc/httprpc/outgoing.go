@@ -1,0 +1,188 @@
+package httprpc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// outgoing is a request that may be sent several times.
+type outgoing struct {
+	req  *http.Request // as given; never changed
+	call muster.Call
+	sent int       // attempts that were given a body
+	body *lateBody // stands for req.Body when that can be read only once; else nil
+}
+
+// newOutgoing reads from a request what call it is. If there is an error the request's body has been closed.
+func newOutgoing(req *http.Request) (*outgoing, error) {
+	scheme, ok := schemes(req)
+	if !ok || req.URL.Hostname() == "" {
+		closeBody(req)
+		return nil, &muster.Error{Op: "call", Code: muster.Invalid, Err: fmt.Errorf("url %q is not http://SERVICE/path or https://SERVICE/path", redacted(req))}
+	}
+	o := &outgoing{req: req}
+	o.call = muster.Call{
+		Service:  req.URL.Hostname(),
+		Scheme:   scheme,
+		Method:   req.Method,
+		Priority: priorityFor(req),
+	}
+	if o.call.Method == "" {
+		o.call.Method = http.MethodGet
+	}
+	if hasBody(req) && req.GetBody == nil {
+		o.body = &lateBody{body: req.Body}
+	}
+	o.call.Safe = o.body == nil && safe(req)
+	return o, nil
+}
+
+// schemes returns what endpoints a request may go to.
+func schemes(req *http.Request) (string, bool) {
+	if req.URL == nil {
+		return "", false
+	}
+	return whole(req.URL.Scheme)
+}
+
+func redacted(req *http.Request) string {
+	if req.URL == nil {
+		return ""
+	}
+	return req.URL.Redacted()
+}
+
+// safe says whether running a request twice does no harm: RFC 9110 §9.2.2, and what the caller promises by a key.
+func safe(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return req.Header.Get(KeyHeader) != ""
+}
+
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close() // it was not used
+	}
+}
+
+// request returns what is sent to one instance: the same request with another host in its URL, a body of its own, and the
+// headers by which servers know their callers.
+func (o *outgoing) request(ctx context.Context, a *muster.Attempt, caller []string) (*http.Request, error) {
+	out := o.req.WithContext(ctx)
+	url := *o.req.URL
+	url.Scheme, url.Host = a.Endpoint.Scheme, a.Endpoint.Address
+	out.URL = &url
+	if out.Host == "" {
+		out.Host = o.req.URL.Host
+	}
+	//lint:ignore SA1019 http.Client sets it for transports it does not know, beside the deadline in the context, which is heeded
+	out.Cancel = nil
+	out.Header = make(http.Header, len(o.req.Header)+4)
+	for k, v := range o.req.Header {
+		out.Header[k] = v
+	}
+	if caller != nil {
+		out.Header[CallerHeader] = caller
+	}
+	if p := o.call.Priority; p != muster.DefaultPriority {
+		out.Header[PriorityHeader] = priorityValues(p)
+	}
+	if deadline, ok := o.deadline(ctx); ok {
+		out.Header[TimeoutHeader] = []string{strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10)}
+	}
+	passTrace(o.req.Context(), out.Header)
+	return out, o.give(out)
+}
+
+// deadline is when the caller stops waiting for the call, not only for this attempt.
+func (o *outgoing) deadline(attempt context.Context) (time.Time, bool) {
+	if d, ok := o.req.Context().Deadline(); ok {
+		return d, true
+	}
+	return attempt.Deadline()
+}
+
+// give gives out a body.
+func (o *outgoing) give(out *http.Request) error {
+	o.sent++
+	switch {
+	case !hasBody(o.req):
+	case o.body != nil:
+		out.Body = o.body
+	case o.sent > 1:
+		body, err := o.req.GetBody()
+		if err != nil {
+			return fmt.Errorf("the request's GetBody: %w", err)
+		}
+		out.Body = body
+	}
+	return nil
+}
+
+// canRepeat says whether there is a body to send once more.
+func (o *outgoing) canRepeat() bool { return o.body == nil || o.body.fresh() }
+
+// finish closes the request's body if no attempt did: there will be no other.
+func (o *outgoing) finish() {
+	if o.body != nil {
+		o.body.finish()
+	} else if o.sent == 0 {
+		closeBody(o.req)
+	}
+}
+
+// lateBody is a body that can be read once. Closing it before anything was read leaves it open for another attempt, as when
+// a connection could not be made.
+type lateBody struct {
+	mu     sync.Mutex // guards what follows; never held while body is read
+	body   io.ReadCloser
+	read   bool // somebody began to read
+	closed bool // the attempt under way closed it
+	final  bool // there is no other attempt
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	b.read = true
+	b.mu.Unlock()
+	return b.body.Read(p)
+}
+
+func (b *lateBody) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	pass := b.read || b.final
+	b.mu.Unlock()
+	if pass {
+		return b.body.Close()
+	}
+	return nil
+}
+
+func (b *lateBody) fresh() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.read
+}
+
+// finish closes what Close left open.
+func (b *lateBody) finish() {
+	b.mu.Lock()
+	b.final = true
+	left := b.closed && !b.read
+	b.mu.Unlock()
+	if left {
+		_ = b.body.Close() // nothing was read from it
+	}
+}

@@ -1,0 +1,150 @@
+package httprpc
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// Transport is an http.RoundTripper that takes a URL's host for the name of a service and sends the request to one of its
+// instances: http://ORDERS/path goes to http://10.0.0.7:8080/path. Names are compared without ASCII case; a port in the URL
+// is ignored. The Host header stays as it is on the request. "http" takes an instance's http endpoint, or its https one if it
+// has no other; "https" never takes http.
+//
+// A request that failed is sent to another instance if it was never sent, or if that is safe: its method is GET, HEAD,
+// OPTIONS, TRACE, PUT or DELETE, or it has an Idempotency-Key; and it has no body, or GetBody is set. An answer of 502, 503 or
+// 504 counts as failed; when there is nobody else to ask it is returned as any other. Once RoundTrip has returned an answer
+// nothing is repeated. The instance counts as busy until the answer's body is closed or read to its end.
+//
+// Errors: NoInstance, Unavailable, Timeout, Canceled, Invalid, Closed, each as a *muster.Error.
+type Transport struct {
+	client *muster.Client
+	base   http.RoundTripper
+	caller []string // value of Muster-Caller; nil when the client has no name
+}
+
+// Options configures a Transport. The zero value is ready to use; nil means the same.
+type Options struct {
+	// Base carries single attempts. nil means an http.Transport of the Transport's own, without a proxy, that keeps at most
+	// 64 idle connections to an instance, each for at most 30 s.
+	Base http.RoundTripper
+}
+
+var _ http.RoundTripper = (*Transport)(nil)
+
+// NewTransport returns a Transport that asks c for instances. c stays the caller's to close.
+func NewTransport(c *muster.Client, opt *Options) *Transport {
+	t := &Transport{client: c, base: newBase()}
+	if opt != nil && opt.Base != nil {
+		t.base = opt.Base
+	}
+	service, instance, zone := c.Identity()
+	if service != "" {
+		t.caller = []string{Peer{Service: service, Instance: instance, Zone: zone}.String()}
+	}
+	return t
+}
+
+// newBase returns what carries attempts by default. Idle connections are dropped before most servers drop them, so that a
+// request seldom meets a connection that is just being closed.
+func newBase() *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        30 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+	}
+}
+
+// CloseIdleConnections closes connections that no request uses now; http.Client's method of that name calls it.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// RoundTrip sends req to an instance of the service that its URL names.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	out, err := newOutgoing(req)
+	if err != nil {
+		return nil, err
+	}
+	loop := t.client.Start(req.Context(), out.call)
+	resp, err := t.exchange(loop, out)
+	out.finish()
+	if err != nil {
+		loop.End()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// exchange makes attempts until one is decided. The answer it returns ends the call when its body ends.
+func (t *Transport) exchange(loop *muster.Loop, out *outgoing) (*http.Response, error) {
+	var poor *answer // one that another attempt may better
+	for {
+		a, err := loop.Next()
+		if err != nil && poor != nil {
+			return poor.handOver(out.req), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		poor.discard()
+		ans, res := t.try(loop, a, out)
+		switch {
+		case ans == nil:
+			if !loop.Again(res) {
+				return nil, loop.Err()
+			}
+		case !repeatable(ans.resp.StatusCode):
+			return ans.handOver(out.req), nil
+		case !loop.Again(res):
+			return ans.handOver(out.req), nil
+		}
+		poor = ans
+	}
+}
+
+// try makes one attempt. Without an answer the result says why; with one, what its status says of the instance.
+func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*answer, muster.Result) {
+	ans := &answer{loop: loop}
+	ctx := ans.context(a)
+	req, err := out.request(ctx, a, t.caller)
+	if err != nil {
+		ans.free()
+		return nil, muster.Result{Outcome: muster.Excluded, Err: &muster.Error{Code: muster.Invalid, Err: err}}
+	}
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		res := resultOfError(loop.Context(), a.Context, err)
+		res.Unsent = res.Unsent && out.canRepeat()
+		ans.free()
+		return nil, res
+	}
+	ans.resp, ans.result = resp, resultOfStatus(resp)
+	ans.result.Unsent = ans.result.Unsent && out.canRepeat()
+	ans.lift()
+	return ans, ans.result
+}
+
+// whole is the scheme that call asks of instances for a URL's.
+func whole(scheme string) (string, bool) {
+	switch scheme {
+	case "http":
+		return "http,https", true
+	case "https":
+		return "https", true
+	}
+	return "", false
+}
+
+// ended says whether ctx is over because its caller gave up, rather than because time ran out.
+func ended(ctx context.Context) bool { return ctx.Err() == context.Canceled }
