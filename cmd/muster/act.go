@@ -1,0 +1,412 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/registry/open"
+)
+
+// act is what disable, enable, weight and the other verbs share: choose instances, show before and after, ask, write the
+// intents, and say who sees it, for how long, and how it is undone.
+type act struct {
+	c      *cli
+	flags  *pflag.FlagSet
+	sel    selector
+	dryRun bool
+	yes    bool
+	lasts  time.Duration // --for; 0: until somebody says otherwise
+	why    string
+}
+
+// newAct adds the flags of every act to cmd.
+func (c *cli) newAct(cmd *cobra.Command) *act {
+	a := &act{c: c, flags: cmd.Flags()}
+	a.sel.addFlags(cmd)
+	a.sel.addAll(cmd)
+	a.addConsent(cmd)
+	fs := cmd.Flags()
+	fs.DurationVar(&a.lasts, "for", 0, "end by itself after this long, such as 30m; 0 means never")
+	fs.StringVar(&a.why, "why", "", "the reason, for whoever wonders later")
+	cmd.ValidArgsFunction = c.completeServiceThenInstances
+	return a
+}
+
+// addConsent adds --dry-run and --yes.
+func (a *act) addConsent(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.dryRun, "dry-run", false, "show what would change, change nothing")
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask, even when several instances change")
+}
+
+// edit is the change of one instance's intent.
+type edit struct {
+	instance *muster.Instance // as it is; of one that is not registered, the key alone
+	absent   bool             // not registered
+	before   *muster.Intent   // nil: none
+	after    muster.Intent    // Rev guards the write
+	record   nativewire.AuditRecord
+}
+
+// run applies change to the intent of each instance that args and the selector name.
+func (a *act) run(ctx context.Context, args []string, change func(*muster.Intent)) error {
+	if a.lasts < 0 {
+		return usage("--for %v is in the past", a.lasts)
+	}
+	store, err := a.store()
+	if err != nil {
+		return err
+	}
+	view, err := a.c.view(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.c.duration("timeout"))
+	defer cancel()
+	service, edits, err := a.plan(ctx, store, view, args)
+	if err != nil {
+		return err
+	}
+	for i := range edits {
+		edits[i].after = a.begin(edits[i].before)
+		change(&edits[i].after)
+		if err := edits[i].after.Validate(); err != nil {
+			return err
+		}
+	}
+	return a.perform(ctx, store, view, service, edits)
+}
+
+// begin is the intent that a change starts from. Why and until when is said anew, or stays with what is wanted already.
+func (a *act) begin(before *muster.Intent) muster.Intent {
+	var it muster.Intent
+	if before != nil {
+		it = *before
+	}
+	stays := it.Enabled != nil || it.Weight != nil
+	if !stays || a.why != "" {
+		it.Why = a.why
+	}
+	if !stays || a.flags.Changed("for") {
+		it.Until = time.Time{}
+	}
+	if a.lasts > 0 {
+		it.Until = time.Now().Add(a.lasts).UTC().Truncate(time.Second)
+	}
+	it.By, it.At = a.c.text("by"), time.Time{}
+	return it
+}
+
+// store is the back end's power to keep intents.
+func (a *act) store() (muster.IntentStore, error) {
+	r, err := a.c.registry(nil)
+	if err != nil {
+		return nil, err
+	}
+	store, ok := r.Driver().(muster.IntentStore)
+	if !ok {
+		return nil, &muster.Error{Code: muster.Unsupported, Err: errors.New("this registry cannot keep what operators want")}
+	}
+	return store, nil
+}
+
+// plan chooses the instances and reads their intents. An ID that is not registered counts when it is written in full and
+// an intent waits for it.
+func (a *act) plan(ctx context.Context, store muster.IntentStore, view *muster.View, args []string) (string, []edit, error) {
+	service := args[0]
+	snap := view.Table.Snapshot(service)
+	if snap != nil {
+		service = snap.Service
+	}
+	var chosen []*muster.Instance
+	var missing error
+	if snap == nil {
+		missing = notFound("no service %q is registered in namespace %s%s", service, a.c.open.Namespace(), meant(service, serviceNames(view), "muster services"))
+	} else {
+		chosen, missing = choose(snap, args[1:], &a.sel)
+	}
+	if missing != nil && (exitCode(missing) != exitNotFound || len(args) != 2) {
+		return "", nil, missing
+	}
+	var edits []edit
+	if missing != nil {
+		gone := &muster.Instance{Namespace: a.c.open.Namespace(), Service: service, ID: args[1]}
+		it, err := store.Intent(ctx, gone.Key())
+		if err != nil {
+			return "", nil, err
+		}
+		if it == nil {
+			return "", nil, missing
+		}
+		return service, []edit{{instance: gone, absent: true, before: it}}, nil
+	}
+	for _, in := range chosen {
+		it, err := store.Intent(ctx, in.Key())
+		if err != nil {
+			return "", nil, err
+		}
+		edits = append(edits, edit{instance: in, before: it})
+	}
+	return service, edits, nil
+}
+
+// perform shows the edits, asks if it must, writes them, and says what that means.
+func (a *act) perform(ctx context.Context, store muster.IntentStore, view *muster.View, service string, edits []edit) error {
+	edits = slices.DeleteFunc(edits, func(e edit) bool { return same(e.before, &e.after) })
+	if len(edits) == 0 {
+		a.c.say("Nothing to change: it is so already. (muster explain %s says why, --for and --why change that.)", service)
+		if a.c.structured() {
+			return a.c.print(printed{Value: nativewire.List[nativewire.AuditRecord]{Items: []nativewire.AuditRecord{}}})
+		}
+		return nil
+	}
+	move := moved(view, service, edits)
+	if a.dryRun || len(edits) > 1 && !a.yes {
+		if err := a.show(move, edits, true); err != nil {
+			return err
+		}
+		if a.dryRun {
+			a.c.say("Nothing was changed (--dry-run).")
+			return nil
+		}
+		if err := a.c.confirm(ctx, fmt.Sprintf("Change %s of %s?", count(len(edits), "instance"), service)); err != nil {
+			return err
+		}
+	}
+	done, err := a.write(ctx, store, edits)
+	if done == 0 {
+		return err
+	}
+	if serr := a.show(moved(view, service, edits[:done]), edits[:done], false); serr != nil {
+		return serr
+	}
+	a.epilogue(store, edits[:done])
+	if err != nil && done < len(edits) {
+		return fmt.Errorf("%d of %d were changed, then: %w", done, len(edits), err)
+	}
+	return err
+}
+
+// write writes the intents one by one, and finds the audit records that undo names. It returns how many were written.
+func (a *act) write(ctx context.Context, store muster.IntentStore, edits []edit) (int, error) {
+	done, failure := 0, error(nil)
+	for i := range edits {
+		e := &edits[i]
+		e.after.Rev = 0
+		if e.before != nil {
+			e.after.Rev = e.before.Rev
+		}
+		stored, err := store.SetIntent(ctx, e.instance.Key(), e.after)
+		if muster.CodeOf(err) == muster.Conflict {
+			err = fmt.Errorf("%w; somebody changed it at the same moment: look again (muster explain %s), then repeat", err, e.instance.Service)
+		}
+		if err != nil {
+			failure = err
+			break
+		}
+		if stored != nil && !stored.Empty() {
+			e.after = *stored
+		}
+		done++
+	}
+	a.findRecords(ctx, edits[:done])
+	return done, failure
+}
+
+// findRecords looks up the audit records of what was just written. That there are none only costs the undo command.
+func (a *act) findRecords(ctx context.Context, edits []edit) {
+	auditor, ok := a.c.open.Driver().(muster.Auditor)
+	if !ok || len(edits) == 0 {
+		return
+	}
+	records, err := auditor.Audit(ctx, edits[0].instance.Service, 0, 2*len(edits)+20)
+	if err != nil {
+		a.c.progress("The audit cannot be read: %v", err)
+		return
+	}
+	for i := range edits {
+		e := &edits[i]
+		for _, rec := range records {
+			if rec.Key.Fold() == e.instance.Key().Fold() && rec.Op == "intent" && revOf(rec.Before) == revOf(e.before) {
+				e.record = nativewire.FromAudit(rec)
+				break
+			}
+		}
+	}
+}
+
+func revOf(it *muster.Intent) uint64 {
+	if it == nil {
+		return 0
+	}
+	return it.Rev
+}
+
+// show prints each instance before and after, and the share of the traffic that moves.
+func (a *act) show(m move, edits []edit, ahead bool) error {
+	records := make([]nativewire.AuditRecord, len(edits))
+	var names []string
+	for i, e := range edits {
+		records[i] = e.record
+		if e.record.ID == 0 {
+			records[i] = a.unwritten(&e)
+		}
+		names = append(names, e.instance.Key().String())
+	}
+	if ahead && a.c.structured() && !a.dryRun {
+		return nil
+	}
+	err := a.c.print(printed{
+		Value: nativewire.List[nativewire.AuditRecord]{Items: records},
+		Names: names,
+		Table: func(bool) *table {
+			t := newTable(a.c.paint(), "INSTANCE", "BEFORE", "SHARE", "AFTER", "EFFECTIVE", "BECAUSE")
+			for i, e := range edits {
+				before, after := m.before[i], m.after[i]
+				if e.absent {
+					t.add(e.instance.ID, wish(e.before), "", wish(&e.after), "", "not registered now")
+					continue
+				}
+				t.add(e.instance.ID, standing(before), percent(before.Share)+" → "+percent(after.Share), standing(after),
+					after.Effective.Status.String(), after.Effective.Because)
+			}
+			return t
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.c.say("%s", m.String())
+	return nil
+}
+
+// unwritten is the record that the act would leave.
+func (a *act) unwritten(e *edit) nativewire.AuditRecord {
+	k := e.instance.Key()
+	after := &e.after
+	if after.Empty() {
+		after = nil
+	}
+	return nativewire.AuditRecord{
+		Op: "intent", Namespace: k.Namespace, Service: k.Service, Instance: k.ID, Claimed: a.c.text("by"), Why: a.why,
+		Before: nativewire.FromIntent(e.before), After: nativewire.FromIntent(after),
+	}
+}
+
+// epilogue says who sees what was done, how long it lasts and how it is undone.
+func (a *act) epilogue(store muster.IntentStore, edits []edit) {
+	for _, e := range edits {
+		if e.before != nil && !e.before.Until.IsZero() && !e.after.Until.Equal(e.before.Until) && !e.after.Empty() {
+			a.c.say("Note: what was set for %s before was to end at %s; now all of it ends %s.", e.instance.ID,
+				e.before.Until.UTC().Format(time.RFC3339), end(&e.after))
+		}
+	}
+	terms := store.Terms()
+	a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, end(&edits[0].after))
+	if !edits[0].after.Until.IsZero() && !terms.Expires {
+		a.c.say("This registry does not end it by itself: undo it in time.")
+	}
+	var ids []string
+	for _, e := range edits {
+		if e.record.ID != 0 {
+			ids = append(ids, strconv.FormatUint(e.record.ID, 10))
+		}
+	}
+	if len(ids) == len(edits) {
+		a.c.say("Undo: %s", a.c.command("undo "+strings.Join(ids, " ")))
+	}
+}
+
+// end says when an intent ends.
+func end(it *muster.Intent) string {
+	if it.Until.IsZero() {
+		return "when somebody says so"
+	}
+	return "by itself at " + it.Until.UTC().Format(time.RFC3339)
+}
+
+// command is a command line that talks to the same registry as this one.
+func (c *cli) command(rest string) string {
+	line := "muster"
+	for _, name := range []string{"registry", "namespace"} {
+		if v := c.set.values[name]; strings.HasPrefix(v.From, "flag") {
+			line += " --" + name + " " + open.Mask(v.Value)
+		}
+	}
+	if c.configPath != "" {
+		line += " --config " + c.configPath
+	}
+	return line + " " + rest
+}
+
+// confirm asks on a terminal; without one it is a mistake not to have said --yes.
+func (c *cli) confirm(ctx context.Context, question string) error {
+	if !isTerminal(c.stdin) {
+		return usage("%s Nobody can be asked here: say --yes, or look first with --dry-run", question)
+	}
+	fmt.Fprintf(c.stderr, "%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() { // a read of the terminal cannot be given up; the program ends with it
+		line, _ := bufio.NewReader(c.stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case a := <-answer:
+		if a == "y" || a == "yes" {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	return &exitError{exitFailed, errors.New("nothing was changed")}
+}
+
+// same reports whether two intents ask for the same, whoever asked and why.
+func same(a, b *muster.Intent) bool {
+	if a.Empty() || b.Empty() {
+		return a.Empty() && b.Empty()
+	}
+	return equal(a.Enabled, b.Enabled) && equal(a.Weight, b.Weight) && a.Note == b.Note && a.Why == b.Why && a.Until.Equal(b.Until)
+}
+
+func equal[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// standing is an instance's part in the traffic in two words.
+func standing(s muster.Standing) string {
+	if s.Effective.Up() {
+		return fmt.Sprintf("up, weight %d", s.Effective.Weight)
+	}
+	return s.Effective.Status.String()
+}
+
+// wish is what an intent asks for.
+func wish(it *muster.Intent) string {
+	if it.Empty() {
+		return "nothing"
+	}
+	var out []string
+	if it.Enabled != nil {
+		out = append(out, map[bool]string{true: "enabled", false: "disabled"}[*it.Enabled])
+	}
+	if it.Weight != nil {
+		out = append(out, fmt.Sprintf("weight %d", *it.Weight))
+	}
+	if it.Note != "" {
+		out = append(out, strconv.Quote(it.Note))
+	}
+	return strings.Join(out, ", ")
+}

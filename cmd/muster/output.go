@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/term"
+)
+
+// The values of --output.
+const (
+	asTable = "table"
+	asWide  = "wide"
+	asJSON  = "json"
+	asYAML  = "yaml"
+	asName  = "name"
+)
+
+func formats() []string { return []string{asTable, asWide, asJSON, asYAML, asName} }
+
+// printed is a result in all the forms it has.
+type printed struct {
+	Value any                    // for json and yaml: a shape of the native API
+	Table func(wide bool) *table // may be nil if there are no rows to show
+	Names []string               // for name: what other commands take as arguments
+}
+
+// print writes p to stdout as --output says.
+func (c *cli) print(p printed) error {
+	switch f := c.format(); f {
+	case asJSON:
+		return writeJSON(c.stdout, p.Value)
+	case asYAML:
+		return writeYAML(c.stdout, p.Value)
+	case asName:
+		for _, n := range p.Names {
+			fmt.Fprintln(c.stdout, plain(n))
+		}
+		return nil
+	default:
+		_, err := p.Table(f == asWide).WriteTo(c.stdout)
+		return err
+	}
+}
+
+func (c *cli) format() string { return c.text("output") }
+
+// structured reports whether stdout is for programs: then words for people stay away from it.
+func (c *cli) structured() bool {
+	return c.format() == asJSON || c.format() == asYAML || c.format() == asName
+}
+
+// say writes a line for people: to stdout beside a table, else to stderr.
+func (c *cli) say(format string, args ...any) {
+	w := c.stdout
+	if c.structured() {
+		w = c.stderr
+	}
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
+// progress writes a line about what goes on, to stderr.
+func (c *cli) progress(format string, args ...any) {
+	fmt.Fprintf(c.stderr, format+"\n", args...)
+}
+
+// paint says whether stdout takes colours.
+func (c *cli) paint() painter {
+	return painter(c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb" && isTerminal(c.stdout))
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// writeYAML writes what the JSON form says, with the same names in the same order.
+func writeYAML(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil { // JSON is YAML
+		return err
+	}
+	block(&doc)
+	enc := yaml.NewEncoder(w)
+	enc.SetIndent(2)
+	if err := enc.Encode(&doc); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// block gives the document the usual look: one entry a line, quotes where they are needed.
+func block(n *yaml.Node) {
+	n.Style = 0
+	for _, c := range n.Content {
+		block(c)
+	}
+}
+
+// checkFormat refuses an unknown --output.
+func checkFormat(s string) error {
+	if slices.Contains(formats(), s) {
+		return nil
+	}
+	return usage("output %q is not one of %s", s, strings.Join(formats(), ", "))
+}
+
+func completeFormats(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return formats(), cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/config"
+	"github.com/muster-go/muster/registry/open"
+)
+
+// registry opens the back end that --registry names, once. opt's namespace is filled in.
+func (c *cli) registry(opt *muster.Options) (*muster.Registry, error) {
+	if c.open != nil {
+		return c.open, nil
+	}
+	u, namespace, err := c.registryURL()
+	if err != nil {
+		return nil, err
+	}
+	d, err := open.Open(u, &open.Options{Namespace: namespace, By: c.text("by"), Log: c.log})
+	if err != nil {
+		return nil, err
+	}
+	if opt == nil {
+		opt = new(muster.Options)
+	}
+	if opt.Namespace = namespace; namespace == "" {
+		if parsed, err := open.Parse(u); err == nil {
+			opt.Namespace = strings.TrimSuffix(parsed.Path, "/")
+		}
+	}
+	opt.Log = c.log
+	c.open = muster.New(d, opt)
+	return c.open, nil
+}
+
+// registryURL is the URL of the registry, secrets included, and the namespace asked for beside it.
+func (c *cli) registryURL() (u, namespace string, err error) {
+	text, namespace := c.text("registry"), c.text("namespace")
+	if reg, ok := c.named(text); ok {
+		u, err := reg.Resolve(c.getenv)
+		if err != nil {
+			return "", "", &exitError{exitUsage, err}
+		}
+		return u, cmp.Or(namespace, reg.Namespace), nil
+	}
+	if !strings.Contains(text, ":") {
+		if names := c.set.file.Names(); len(names) > 0 {
+			return "", "", usage("registry %q is neither a URL nor one of %s", text, strings.Join(names, ", "))
+		}
+		return "", "", usage("registry %q is not a URL such as muster://127.0.0.1:8761, and no muster.yaml names it", text)
+	}
+	return text, namespace, nil
+}
+
+// named returns the registry that muster.yaml calls name.
+func (c *cli) named(name string) (config.Registry, bool) {
+	if c.set.file == nil {
+		return config.Registry{}, false
+	}
+	reg, ok := c.set.file.Registries[name]
+	return reg, ok
+}
+
+// close ends what registry opened.
+func (c *cli) close() {
+	if c.open == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = c.open.Close(ctx) // what a command registered it has closed itself
+}
+
+// view returns the whole list, once it came.
+//
+// Errors: Unavailable, as soon as it is clear that nothing will come, at the latest after --timeout.
+func (c *cli) view(ctx context.Context) (*muster.View, error) {
+	r, err := c.registry(nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.duration("timeout"))
+	defer cancel()
+	begun := time.Now()
+	for v := range r.Views(ctx) {
+		if v.Loaded {
+			if v.Stale != nil {
+				c.progress("The list is %s old and is not refreshed: %v", age(v.Fresh), v.Stale)
+			}
+			return v, nil
+		}
+		if v.Stale != nil && (hopeless(v.Stale) || time.Since(begun) > patience) {
+			return nil, v.Stale
+		}
+	}
+	if v := r.View(); v.Stale != nil {
+		return nil, v.Stale
+	}
+	if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+		return nil, &muster.Error{Op: "list", Code: muster.Unavailable, Err: errors.New("the registry did not answer within " + c.text("timeout"))}
+	}
+	return nil, ctx.Err()
+}
+
+// patience is how long a failing registry gets to answer after all: it may be loading, or one of several hosts be down.
+const patience = time.Second
+
+// hopeless reports whether trying again within a second is idle: nobody listens, or the answer is a refusal.
+func hopeless(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || muster.CodeOf(err) == muster.Denied || muster.CodeOf(err) == muster.Invalid
+}
+
+// service returns the list and the service that name means.
+func (c *cli) service(ctx context.Context, name string) (*muster.View, *muster.Snapshot, error) {
+	v, err := c.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap := v.Table.Snapshot(name)
+	if snap == nil {
+		return v, nil, notFound("no service %q is registered in namespace %s%s", name, c.open.Namespace(), meant(name, serviceNames(v), "muster services"))
+	}
+	return v, snap, nil
+}
+
+func serviceNames(v *muster.View) []string {
+	out := make([]string, len(v.Table.Services))
+	for i, s := range v.Table.Services {
+		out[i] = s.Service
+	}
+	return out
+}
+
+// age is how long ago t was, for people.
+func age(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return short(time.Since(t))
+}
+
+// short writes a duration in its two largest units at most: "3s", "4m10s", "2h5m", "3d4h".
+func short(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Minute:
+		return d.Round(time.Second).String()
+	case d < 24*time.Hour:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+	d = d.Round(time.Hour)
+	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}

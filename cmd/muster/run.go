@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/config"
+)
+
+// cli is one run of the program: what the process was given, and what its commands share.
+type cli struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+
+	keys       []config.Key
+	configPath string // --config
+	set        settings
+	begun      bool // a command's own work has begun: what goes wrong from now on is no mistake in typing
+
+	log  *slog.Logger     // of the back end; nil: nobody listens
+	open *muster.Registry // the back end, once a command asked for it
+}
+
+// run does what args say and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, keys: settingKeys(getenv)}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	c.close()
+	return c.report(cmd, err)
+}
+
+// root is the command tree.
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "muster",
+		Short: "Register, find, call and govern services",
+		Long: `muster registers, finds, calls and governs services over the registries that teams already run.
+
+Lists are nouns (services, instances), acts are verbs (disable, weight). Every list says whether an instance
+may get traffic (EFFECTIVE) and why not (BECAUSE). Every act prints what changes and the command that undoes it.`,
+		Example: `  muster serve                                 # a registry on this machine, for Eureka clients too
+  muster services                              # what is registered
+  muster disable ORDERS 10.0.0.7:8080 --why "bad disk" --for 30m
+  muster undo                                  # take the last act back`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.resolve(cmd); err != nil {
+				return err
+			}
+			c.begun = true
+			return nil
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.PersistentFlags().StringVar(&c.configPath, "config", "", "muster.yaml to read; by default ./muster.yaml, then the user's (MUSTER_CONFIG)")
+	c.addFlags(root.PersistentFlags(), "")
+	root.AddGroup(
+		&cobra.Group{ID: groupServe, Title: "Run:"},
+		&cobra.Group{ID: groupSee, Title: "See:"},
+		&cobra.Group{ID: groupAct, Title: "Act:"},
+	)
+	for group, commands := range c.commands() {
+		for _, cmd := range commands {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(c.configCommand(), c.versionCommand(), exitCodesHelp())
+	completions(root, c)
+	return root
+}
+
+// The groups in which help lists commands.
+const (
+	groupServe = "serve"
+	groupSee   = "see"
+	groupAct   = "act"
+)
+
+// commands are the commands by group.
+func (c *cli) commands() map[string][]*cobra.Command {
+	return map[string][]*cobra.Command{
+		groupServe: {c.serveCommand(), c.registerCommand(), c.callCommand()},
+		groupSee: {
+			c.servicesCommand(), c.instancesCommand(), c.explainCommand(), c.watchCommand(), c.topCommand(), c.waitCommand(),
+			c.auditCommand(), c.statusCommand(), c.doctorCommand(),
+		},
+		groupAct: {
+			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
+			c.undoCommand(),
+		},
+	}
+}
+
+// report says on stderr what went wrong and returns the exit code.
+func (c *cli) report(cmd *cobra.Command, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	e, coded := errors.AsType[*exitError](err)
+	code := exitCode(err)
+	if !c.begun && !coded {
+		code = exitUsage
+	}
+	if coded && e.err == nil {
+		return code
+	}
+	fmt.Fprintf(c.stderr, "muster: %s\n", strings.TrimSpace(err.Error()))
+	if code == exitUsage && cmd != nil {
+		fmt.Fprintf(c.stderr, "See: %s --help\n", cmd.CommandPath())
+	}
+	return code
+}
+
+// exitCodesHelp is a page of help without a command.
+func exitCodesHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit codes mean",
+		Long: `Exit codes:
+    0  done
+    1  it did not work
+    2  what was typed is wrong
+    3  not found, or no instance that may get traffic
+    4  the registry or the instance cannot be reached
+    5  denied
+    6  the peer answered with an error
+    7  somebody else changed or holds it
+  124  the time ran out`,
+	}
+}

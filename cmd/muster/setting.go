@@ -1,0 +1,136 @@
+package main
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/muster-go/muster/internal/config"
+)
+
+// settingKeys lists everything that can be set, in the order in which `muster config` shows it. A key without a dot is a
+// flag of every command; one with a dot is a flag of the command before the dot.
+func settingKeys(getenv func(string) string) []config.Key {
+	return []config.Key{
+		{Name: "registry", Env: "MUSTER_REGISTRY", Default: "muster://127.0.0.1:8761", About: "registry to talk to: a URL, or a name from muster.yaml"},
+		{Name: "namespace", Env: "MUSTER_NAMESPACE", About: "namespace; by default the one in the registry's URL, else default"},
+		{Name: "output", Env: "MUSTER_OUTPUT", Default: asTable, About: "how to print: " + strings.Join(formats(), ", ")},
+		{Name: "timeout", Env: "MUSTER_TIMEOUT", Default: "5s", Kind: config.Duration, About: "how long to wait for the registry"},
+		{Name: "by", Env: "MUSTER_BY", Default: whoami(getenv), About: "who acts, for the audit; the registry cannot prove it"},
+		{Name: "zone", Env: "MUSTER_ZONE", About: "this machine's zone: what is registered here gets it, calls prefer it"},
+		{Name: "serve.listen", Env: "MUSTER_LISTEN", Default: "127.0.0.1:8761", About: "host:port to listen on; port 0 takes a free one"},
+		{Name: "serve.data", Env: "MUSTER_DATA", Default: dataDir(getenv), About: "directory for intents, audit and instances; memory: keeps nothing"},
+		{Name: "serve.recover", Env: "MUSTER_RECOVER", Default: "false", Kind: config.Switch, About: "when the data are damaged, move them aside and start with what can still be read"},
+		{Name: "serve.hosts", Env: "MUSTER_HOSTS", Kind: config.List, About: "names under which browsers may reach this server, besides localhost and IP addresses; comma-separated"},
+		{Name: "serve.preserve", Env: "MUSTER_PRESERVE", Default: "true", Kind: config.Switch, About: "self-preservation: when too many instances fall silent at once, expire none"},
+		{Name: "register.ttl", Env: "MUSTER_TTL", Default: "30s", Kind: config.Duration, About: "how long the instance stays listed without a heartbeat"},
+	}
+}
+
+// settings are the values of one run.
+type settings struct {
+	file   *config.File // nil: none was read
+	values map[string]config.Value
+}
+
+// resolve reads muster.yaml and gives every key its value; cmd's flags count.
+func (c *cli) resolve(cmd *cobra.Command) error {
+	path := c.configPath
+	if path == "" {
+		path = c.getenv("MUSTER_CONFIG")
+	}
+	if path == "" {
+		path = config.Find(c.getenv)
+	}
+	c.set.values = make(map[string]config.Value, len(c.keys))
+	if path != "" {
+		file, err := config.Read(path, c.keys)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		c.set.file = file
+	}
+	for _, key := range c.keys {
+		flag := flagOf(cmd, key)
+		text, set := "", false
+		if flag != nil {
+			text, set = flag.Value.String(), flag.Changed
+		}
+		v, err := config.Resolve(key, text, set, c.getenv, c.set.file)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		c.set.values[key.Name] = v
+	}
+	return checkFormat(c.text("output"))
+}
+
+// flagOf returns the flag of cmd that sets key, or nil.
+func flagOf(cmd *cobra.Command, key config.Key) *pflag.Flag {
+	if group, _, ok := strings.Cut(key.Name, "."); ok && group != cmd.Name() {
+		return nil
+	}
+	return cmd.Flag(key.Flag())
+}
+
+// addFlags gives a command the flags of the keys of its group, or of those without one.
+func (c *cli) addFlags(fs *pflag.FlagSet, group string) {
+	for _, key := range c.keys {
+		g, _, dotted := strings.Cut(key.Name, ".")
+		if !dotted && group != "" || dotted && g != group || key.Name == "zone" {
+			continue
+		}
+		short := map[string]string{"namespace": "n", "output": "o"}[key.Name]
+		about := key.About + " (" + key.Env + ")"
+		if key.Kind == config.Switch {
+			fs.Bool(key.Flag(), key.Default == "true", about)
+			continue
+		}
+		fs.StringP(key.Flag(), short, key.Default, about)
+	}
+}
+
+// text, duration, flag and list give a setting's value. Resolve has checked that it is of that kind.
+
+func (c *cli) text(name string) string { return c.set.values[name].Value }
+
+func (c *cli) duration(name string) time.Duration {
+	d, _ := time.ParseDuration(c.text(name))
+	return d
+}
+
+func (c *cli) flag(name string) bool {
+	b, _ := strconv.ParseBool(c.text(name))
+	return b
+}
+
+func (c *cli) list(name string) []string {
+	return strings.FieldsFunc(c.text(name), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// whoami is user@host.
+func whoami(getenv func(string) string) string {
+	name := getenv("USER")
+	if name == "" {
+		if u, err := user.Current(); err == nil {
+			name = u.Username
+		}
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+func dataDir(getenv func(string) string) string {
+	if dir := config.StateDir(getenv); dir != "" {
+		return filepath.Join(dir, "data")
+	}
+	return memoryData
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show how the registry is",
+		Long: `Shows the state of each server of the registry: since when it runs, how many instances it has, whether
+self-preservation is on and why, and whether its journal has everything.`,
+		Example: `  muster status
+  muster status -o json`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context()) },
+	}
+}
+
+// serverStatus is the state of one server, and which one.
+type serverStatus struct {
+	Server string `json:"server"`
+	*nativewire.Status
+	Error string `json:"error,omitempty"`
+}
+
+func (c *cli) status(ctx context.Context) error {
+	hosts, err := c.servers()
+	if muster.CodeOf(err) == muster.Unsupported {
+		return c.statusOfList(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	answers := c.askServers(ctx, hosts)
+	if err := firstError(answers); err != nil {
+		return err
+	}
+	list := nativewire.List[serverStatus]{}
+	for i, a := range answers {
+		s := serverStatus{Server: a.Server, Status: &answers[i].Status}
+		if a.Err != nil {
+			s.Status, s.Error = nil, a.Err.Error()
+		}
+		list.Items = append(list.Items, s)
+	}
+	err = c.print(printed{Value: list, Names: hosts, Table: func(bool) *table { return statusTable(answers) }})
+	if err == nil && !c.structured() {
+		c.warnings(answers)
+	}
+	return err
+}
+
+func statusTable(answers []answer) *table {
+	t := newTable(false, "SERVER", "VERSION", "UP FOR", "NAMESPACE", "SERVICES", "INSTANCES", "UP", "LATE", "HEARTBEATS/MIN", "EXPECTED", "SELF-PRESERVATION", "JOURNAL")
+	for _, a := range answers {
+		if a.Err != nil {
+			t.add(a.Server, "", "", "", "", "", "", "", "", "", "", "does not answer")
+			continue
+		}
+		st := a.Status
+		spaces := st.Namespaces
+		if len(spaces) == 0 {
+			spaces = []nativewire.NamespaceStatus{{Namespace: muster.DefaultNamespace}}
+		}
+		for i, n := range spaces {
+			server, version, life := a.Server, st.Version, age(st.Started)
+			if i > 0 {
+				server, version, life = "", "", ""
+			}
+			t.add(server, version, life, n.Namespace, strconv.Itoa(n.Services), strconv.Itoa(n.Instances), strconv.Itoa(n.Effective["up"]),
+				strconv.Itoa(n.Late), fmt.Sprintf("%.0f", n.Seen), fmt.Sprintf("%.0f", n.Expected),
+				map[bool]string{true: "ON", false: "off"}[n.Preserving], journalState(st))
+		}
+	}
+	return t
+}
+
+func journalState(st nativewire.Status) string {
+	switch {
+	case st.Journal == "":
+		return "ok"
+	case st.JournalSince.IsZero():
+		return st.Journal
+	}
+	return "behind for " + age(st.JournalSince)
+}
+
+// warnings says below the table what an operator should read in full.
+func (c *cli) warnings(answers []answer) {
+	for _, a := range answers {
+		switch {
+		case a.Err != nil:
+			c.say("%s: %v", a.Server, a.Err)
+		case a.Status.Journal != "":
+			c.say("%s: journal: %s", a.Server, a.Status.Journal)
+		}
+		for _, n := range a.Status.Namespaces {
+			if n.Preserving {
+				c.say("%s: %s", a.Server, n.Why)
+			}
+		}
+	}
+}
+
+// statusOfList is all that can be said of a back end that has no state to ask for.
+func (c *cli) statusOfList(ctx context.Context) error {
+	v, err := c.view(ctx)
+	if err != nil {
+		return err
+	}
+	instances, up := 0, 0
+	for _, s := range v.Table.Services {
+		instances += len(s.Instances)
+		up += len(s.Up())
+	}
+	stale := ""
+	if v.Stale != nil {
+		stale = v.Stale.Error()
+	}
+	out := struct {
+		Namespace string    `json:"namespace"`
+		Services  int       `json:"services"`
+		Instances int       `json:"instances"`
+		Up        int       `json:"up"`
+		Fresh     time.Time `json:"fresh"`
+		Stale     string    `json:"stale,omitempty"`
+	}{c.open.Namespace(), len(v.Table.Services), instances, up, v.Fresh.UTC(), stale}
+	return c.print(printed{
+		Value: out,
+		Names: []string{out.Namespace},
+		Table: func(bool) *table {
+			t := newTable(false, "NAMESPACE", "SERVICES", "INSTANCES", "UP", "CONFIRMED", "STALE")
+			t.add(out.Namespace, strconv.Itoa(out.Services), strconv.Itoa(instances), strconv.Itoa(up), age(v.Fresh)+" ago", strings.TrimSpace(stale))
+			return t
+		},
+	})
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// table is rows of cells in aligned columns. The last column is not padded.
+type table struct {
+	head  []string
+	rows  [][]string
+	paint painter
+}
+
+func newTable(paint painter, head ...string) *table { return &table{head: head, paint: paint} }
+
+// add appends a row of as many cells as the head has.
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// WriteTo writes the head and the rows. Cells of a row that are all empty leave no trailing blanks.
+func (t *table) WriteTo(w io.Writer) (int64, error) {
+	width := make([]int, len(t.head))
+	all := append([][]string{t.head}, t.rows...)
+	for _, row := range all {
+		for i := range row {
+			row[i] = plain(row[i])
+			width[i] = max(width[i], cellWidth(row[i]))
+		}
+	}
+	var b bytes.Buffer
+	for n, row := range all {
+		var line strings.Builder
+		for i, cell := range row {
+			gap := 0
+			if i < len(row)-1 {
+				gap = width[i] - cellWidth(cell) + 2
+			}
+			if n > 0 {
+				cell = t.paint.status(t.head[i], cell)
+			}
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", gap))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " "))
+		b.WriteByte('\n')
+	}
+	return b.WriteTo(w)
+}
+
+// painter colours words, if it is true.
+type painter bool
+
+// status colours a status below a heading that announces one.
+func (p painter) status(head, cell string) string {
+	if !p || head != "EFFECTIVE" && head != "STATUS" {
+		return cell
+	}
+	switch cell {
+	case "up":
+		return "\x1b[32m" + cell + "\x1b[0m"
+	case "starting":
+		return "\x1b[33m" + cell + "\x1b[0m"
+	}
+	return "\x1b[31m" + cell + "\x1b[0m"
+}
+
+// plain replaces what could steer a terminal. Everything in a table may come from whoever registered it.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// cellWidth is how many columns of a terminal s takes: two for wide East Asian characters and emoji, none for marks that
+// combine. Source: Unicode UAX #11, by its blocks.
+func cellWidth(s string) int {
+	n := 0
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case wide(r):
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+func wide(r rune) bool {
+	return r >= 0x1100 && (r <= 0x115f ||
+		r >= 0x2e80 && r <= 0xa4cf && r != 0x303f ||
+		r >= 0xac00 && r <= 0xd7a3 ||
+		r >= 0xf900 && r <= 0xfaff ||
+		r >= 0xfe30 && r <= 0xfe6f ||
+		r >= 0xff00 && r <= 0xff60 ||
+		r >= 0xffe0 && r <= 0xffe6 ||
+		r >= 0x1f300 && r <= 0x1faff ||
+		r >= 0x20000 && r <= 0x3fffd)
+}

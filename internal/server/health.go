@@ -1,0 +1,75 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/muster-go/muster/internal/store"
+)
+
+// health answers whether the process lives, whether to send it requests, and how it is.
+type health struct {
+	store    *store.Store
+	stopping <-chan struct{}
+}
+
+// live is 200 as long as the process answers: restarting it would help nothing that this can see.
+func (h health) live(w http.ResponseWriter, _ *http.Request) { plainText(w, http.StatusOK, "ok") }
+
+// ready is 200 from when the journal is loaded until the stop begins.
+func (h health) ready(w http.ResponseWriter, _ *http.Request) {
+	select {
+	case <-h.stopping:
+		plainText(w, http.StatusServiceUnavailable, "stopping")
+		return
+	default:
+	}
+	if st := h.store.State(); !st.Loaded {
+		plainText(w, http.StatusServiceUnavailable, st.Journal)
+		return
+	}
+	plainText(w, http.StatusOK, "ok")
+}
+
+// healthReport is the body of /healthz.
+type healthReport struct {
+	Status string   `json:"status"` // "UP" or "DEGRADED": what is served is right either way
+	Why    []string `json:"why,omitempty"`
+}
+
+// report says in words what an operator should look at. It is 503 only when ready is.
+func (h health) report(w http.ResponseWriter, _ *http.Request) {
+	st := h.store.State()
+	out, code := healthReport{Status: "UP"}, http.StatusOK
+	if !st.Loaded {
+		out.Status, code = "DOWN", http.StatusServiceUnavailable
+	}
+	if st.Journal != "" {
+		why := "journal: " + st.Journal
+		if !st.JournalSince.IsZero() {
+			why += fmt.Sprintf(" (for %s)", time.Since(st.JournalSince).Round(time.Second))
+		}
+		out.Why = append(out.Why, why)
+	}
+	for _, n := range st.Namespaces {
+		if n.Preserving {
+			out.Why = append(out.Why, n.Why)
+		}
+	}
+	if len(out.Why) > 0 && code == http.StatusOK {
+		out.Status = "DEGRADED"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(out) // the asker may be gone
+}
+
+func plainText(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	fmt.Fprintln(w, text)
+}

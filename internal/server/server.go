@@ -1,0 +1,180 @@
+// Package server puts what `muster serve` is made of together: a store on a journal, the faces that serve it, the pages for
+// people and for monitoring, and one http.Server with every bound set.
+//
+// A request passes, in this order: counting, the check of the Host a browser sends, its face. Faces are mounted in handler.go
+// and nowhere else.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/muster-go/muster/internal/store"
+	"github.com/muster-go/muster/internal/store/bolt"
+)
+
+// Server is a registry on one listener. Serve runs it, Close frees what it holds; Close without Serve is fine.
+type Server struct {
+	opt      Options
+	listener net.Listener
+	store    *store.Store
+	http     *http.Server
+	streams  context.CancelFunc // ends the requests that would go on for ever
+	stopping chan struct{}      // closed when Serve begins to stop
+	once     sync.Once
+	closed   error
+}
+
+// Options configures a Server. Listen must be set.
+type Options struct {
+	Listen   string             // host:port; port 0 takes a free one
+	Data     string             // directory of the journal, made if it is not there; "" keeps everything in memory
+	Recover  bool               // when the journal is damaged, move it aside and start with what can still be read
+	Hosts    []string           // names under which browsers may reach the server, besides localhost and IP addresses
+	Preserve store.Preservation // the zero value is on
+	Version  string             // of the program
+	Log      *slog.Logger       // nil discards
+}
+
+// Times and sizes of the HTTP side. Faces set narrower ones for what they read, and longer ones for streams.
+const (
+	headerWithin = 10 * time.Second
+	bodyWithin   = 30 * time.Second
+	writeWithin  = 30 * time.Second
+	idleWithin   = 3 * time.Minute // beyond Eureka's 30 s heartbeat, so that clients may keep their connection
+	maxHeader    = 64 << 10
+	stopWithin   = 5 * time.Second
+	streamsStop  = 100 * time.Millisecond // after the start of a stop, for short requests under way
+)
+
+// Open takes the listener and the journal. Nothing is answered before Serve.
+//
+// Errors: the address cannot be listened on; the directory is locked, damaged or cannot be written.
+func Open(opt Options) (*Server, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	listener, err := net.Listen("tcp", opt.Listen)
+	if err != nil {
+		return nil, listenError(opt.Listen, err)
+	}
+	st, err := openStore(opt)
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	s := &Server{opt: opt, listener: listener, store: st, stopping: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.streams = cancel
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: headerWithin,
+		WriteTimeout:      writeWithin,
+		IdleTimeout:       idleWithin,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	return s, nil
+}
+
+func openStore(opt Options) (*store.Store, error) {
+	so := store.Options{Preserve: opt.Preserve, Log: opt.Log}
+	if opt.Data != "" {
+		journal, err := bolt.Open(opt.Data, &bolt.Options{Recover: opt.Recover, Log: opt.Log})
+		if err != nil {
+			return nil, err
+		}
+		so.Journal = journal
+	}
+	return store.Open(so)
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// URL is how a client on this machine reaches the server.
+func (s *Server) URL() string {
+	host, port, err := net.SplitHostPort(s.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Store is what the server serves.
+func (s *Server) Store() *store.Store { return s.store }
+
+// Handler is what the server answers with, for those who bring a listener of their own.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Serve answers until ctx ends, then stops: it takes no new connections, lets requests finish, ends streams, and closes.
+//
+// Errors: the listener's or the journal's. A stop that ctx asked for is none.
+func (s *Server) Serve(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+	load := make(chan error, 1)
+	go func() { load <- s.store.AwaitLoad(ctx) }()
+	for {
+		select {
+		case err := <-failed:
+			return errors.Join(fmt.Errorf("listener %s: %w", s.Addr(), err), s.Close())
+		case err := <-load:
+			if err != nil && ctx.Err() == nil {
+				return errors.Join(err, s.stop(failed))
+			}
+			load = nil
+		case <-ctx.Done():
+			return s.stop(failed)
+		}
+	}
+}
+
+// stop ends the HTTP side in order, then the store.
+func (s *Server) stop(failed <-chan error) error {
+	close(s.stopping)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	cut := time.AfterFunc(streamsStop, s.streams)
+	defer cut.Stop()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.opt.Log.Warn("requests were cut off", "after", stopWithin)
+	}
+	err := s.Close()
+	<-failed
+	return err
+}
+
+// Close frees the listener and the journal. It is idempotent.
+//
+// Errors: what the journal answered to the last write.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		s.streams()
+		s.http.Close()
+		s.listener.Close()
+		s.closed = s.store.Close()
+	})
+	return s.closed
+}
+
+// listenError says what can be done about an address that cannot be listened on.
+func listenError(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen on %s: the port is taken; is muster serve running already? Choose another with --listen, or port 0 for any (%w)", address, err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen on %s: not allowed; ports below 1024 need rights of their own (%w)", address, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("listen on %s: this machine has no such address (%w)", address, err)
+	}
+	return fmt.Errorf("listen on %q: %w; host:port is meant, such as 127.0.0.1:8761", address, err)
+}
