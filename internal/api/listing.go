@@ -139,6 +139,9 @@ func cursorOf(in *muster.Instance) string {
 }
 
 func parseCursor(s string) (muster.Key, error) {
+	if s == "" {
+		return muster.Key{}, nil
+	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	service, id, ok := strings.Cut(string(b), "/")
 	if err != nil || !ok || id == "" || len(s) > 1024 {
