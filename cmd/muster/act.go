@@ -270,15 +270,14 @@ func (a *act) show(m move, edits []edit, ahead bool) error {
 		Value: nativewire.List[nativewire.AuditRecord]{Items: records},
 		Names: names,
 		Table: func(bool) *table {
-			t := newTable(a.c.paint(), "INSTANCE", "BEFORE", "SHARE", "AFTER", "EFFECTIVE", "BECAUSE")
+			t := newTable(a.c.paint(), "INSTANCE", "BEFORE", "EFFECTIVE", "SHARE", "BECAUSE")
 			for i, e := range edits {
 				before, after := m.before[i], m.after[i]
 				if e.absent {
-					t.add(e.instance.ID, wish(e.before), "", wish(&e.after), "", "not registered now")
+					t.add(e.instance.ID, wish(e.before), wish(&e.after), "", "not registered now")
 					continue
 				}
-				t.add(e.instance.ID, standing(before), percent(before.Share)+" → "+percent(after.Share), standing(after),
-					after.Effective.Status.String(), after.Effective.Because)
+				t.add(e.instance.ID, standing(before), standing(after), percent(before.Share)+" → "+percent(after.Share), after.Effective.Because)
 			}
 			return t
 		},
@@ -312,8 +311,13 @@ func (a *act) epilogue(store muster.IntentStore, edits []edit) {
 		}
 	}
 	terms := store.Terms()
-	a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, end(&edits[0].after))
-	if !edits[0].after.Until.IsZero() && !terms.Expires {
+	last := &edits[len(edits)-1].after
+	if last.Empty() {
+		a.c.say("Seen by: %s.", terms.Reaches)
+	} else {
+		a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, end(last))
+	}
+	if !last.Until.IsZero() && !terms.Expires {
 		a.c.say("This registry does not end it by itself: undo it in time.")
 	}
 	var ids []string

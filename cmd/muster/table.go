@@ -57,7 +57,9 @@ func (p painter) status(head, cell string) string {
 	if !p || head != "EFFECTIVE" && head != "STATUS" {
 		return cell
 	}
-	switch cell {
+	switch word, _, _ := strings.Cut(cell, ","); word {
+	case "", "unknown", "nothing":
+		return cell
 	case "up":
 		return "\x1b[32m" + cell + "\x1b[0m"
 	case "starting":

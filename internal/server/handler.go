@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/internal/api"
+	"github.com/muster-go/muster/internal/eurekaserver"
 )
 
 // face is one kind of client, as metrics count them.
@@ -27,23 +28,37 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 // handler mounts everything.
 func (s *Server) handler() http.Handler {
 	m := newMetrics(s.store)
-	mux := http.NewServeMux()
-	mount := func(f face, h http.Handler, patterns ...string) {
-		h = m.count(f, bounded(h))
-		for _, p := range patterns {
-			mux.Handle(p, h)
-		}
+	sw := &mounts{
+		native: m.count(native, bounded(api.New(s.store, api.Options{Version: s.opt.Version, Hosts: s.opt.Hosts, Log: s.opt.Log}))),
+		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Log: s.opt.Log}))),
 	}
-
-	mount(native, api.New(s.store, api.Options{Version: s.opt.Version, Hosts: s.opt.Hosts, Log: s.opt.Log}), "/api/v1/")
 	h := health{store: s.store, stopping: s.stopping}
-	mount(ops, http.HandlerFunc(h.live), "GET /livez")
-	mount(ops, http.HandlerFunc(h.ready), "GET /readyz")
-	mount(ops, http.HandlerFunc(h.report), "GET /healthz")
-	mount(ops, m.handler(), "GET /metrics")
-	mount(pages, newPage(s.store, s.opt.Version), "GET /{$}")
-	mount(pages, http.HandlerFunc(nothingHere), "/")
-	return hostCheck{next: mux, hosts: s.opt.Hosts}
+	own := http.NewServeMux()
+	own.Handle("GET /livez", m.count(ops, http.HandlerFunc(h.live)))
+	own.Handle("GET /readyz", m.count(ops, http.HandlerFunc(h.ready)))
+	own.Handle("GET /healthz", m.count(ops, http.HandlerFunc(h.report)))
+	own.Handle("GET /metrics", m.count(ops, m.handler()))
+	own.Handle("GET /{$}", m.count(pages, newPage(s.store, s.opt.Version)))
+	own.Handle("/", m.count(pages, http.HandlerFunc(nothingHere)))
+	sw.own = own
+	return hostCheck{next: sw, hosts: s.opt.Hosts}
+}
+
+// mounts finds the face for a path. It is no http.ServeMux, because that would clean the paths of the faces, whose IDs may hold
+// what it takes for a double slash.
+type mounts struct{ native, eureka, own http.Handler }
+
+func (m *mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/api/"):
+		m.native.ServeHTTP(w, r)
+	case r.Method == http.MethodGet && (path == "/eureka" || path == "/eureka/"):
+		http.Redirect(w, r, "/", http.StatusFound) // whoever tries a client's URL in a browser
+	case eurekaserver.Serves(r.URL):
+		m.eureka.ServeHTTP(w, r)
+	default:
+		m.own.ServeHTTP(w, r)
+	}
 }
 
 // bounded gives a body that arrives a time by which it must have; without a body a stream may go on.
