@@ -203,7 +203,7 @@ func TestAnIntentEndsWithAFullDiskToo(t *testing.T) {
 		setIntent(t, s, k, it)
 		full := errors.New("no space left")
 		j.on(&j.onSync, func() error { return full })
-		time.Sleep(time.Minute + time.Second)
+		time.Sleep(time.Minute + 1500*time.Millisecond) // between two attempts
 		if s.Intent(k) != nil {
 			t.Fatal("its time is over, and it is still there")
 		}

@@ -11,7 +11,8 @@ import (
 const (
 	behind     = 500 * time.Millisecond // how long changed records wait to be written together
 	retryAfter = time.Second            // after the journal refused
-	writeChunk = 512                    // records in one batch; acts are served in between
+	writeChunk = 4096                   // records in one batch, some 40 ms; acts are served in between
+	writeBytes = 4 << 20                // of their protocols' own bytes in one batch
 	actChunk   = 256                    // acts synced together
 )
 
@@ -239,9 +240,10 @@ func (w *scribe) write(sp *space) error {
 	if !ok {
 		return w.rewrite(sp)
 	}
-	for chunk := range slices.Chunk(changes, writeChunk) {
+	for len(changes) > 0 {
+		n := fits(len(changes), func(i int) *Record { return changes[i].Record })
 		b := Batch{Namespace: sp.name}
-		for _, c := range chunk {
+		for _, c := range changes[:n] {
 			if c.Record != nil {
 				b.Put = append(b.Put, c.Record)
 			} else {
@@ -251,7 +253,8 @@ func (w *scribe) write(sp *space) error {
 		if err := s.journal.Write(b); err != nil {
 			return err
 		}
-		w.written[sp] = chunk[len(chunk)-1].Seq
+		w.written[sp] = changes[n-1].Seq
+		changes = changes[n:]
 		w.between()
 	}
 	w.written[sp] = seq
@@ -267,7 +270,7 @@ func (w *scribe) rewrite(sp *space) error {
 	}
 	b := Batch{Namespace: sp.name, Replace: true}
 	for {
-		n := min(len(all), writeChunk)
+		n := fits(len(all), func(i int) *Record { return all[i] })
 		b.Put, all = all[:n], all[n:]
 		if err := w.store.journal.Write(b); err != nil {
 			return err
@@ -280,6 +283,20 @@ func (w *scribe) rewrite(sp *space) error {
 	}
 	w.written[sp] = v.Seq
 	return nil
+}
+
+// fits returns how many of n records make one batch.
+func fits(n int, record func(i int) *Record) int {
+	size := 0
+	for i := range min(n, writeChunk) {
+		if r := record(i); r != nil {
+			size += len(r.Wire)
+		}
+		if size > writeBytes {
+			return max(i, 1)
+		}
+	}
+	return min(n, writeChunk)
 }
 
 // between serves operators between two batches of a long write.
