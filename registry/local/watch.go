@@ -143,11 +143,12 @@ func (t *tables) current() (*muster.Table, uint64) {
 	}
 	i := 0 // old[i] became t.table.Services[i]
 	for _, svc := range v.Services {
-		for i < len(old) && compareFold(old[i].Name, svc.Name) < 0 {
+		for i < len(old) && old[i] != svc && compareFold(old[i].Name, svc.Name) < 0 {
 			i++
 		}
 		if i < len(old) && old[i] == svc {
 			next.Services = append(next.Services, t.table.Services[i])
+			i++
 			continue
 		}
 		next.Services = append(next.Services, t.snapshot(svc))

@@ -250,7 +250,7 @@ func TestDamageIsNoticedAndNeverInventsAnIntent(t *testing.T) {
 		"both metas gone": func(b []byte) []byte { clear(b[:2*page]); return b },
 		"text":            func([]byte) []byte { return []byte("this is not a database, it is a letter to the reader") },
 	}
-	for i := range 60 {
+	for i := range 30 {
 		damage[fmt.Sprintf("bytes %d", i)] = func(b []byte) []byte {
 			for range 1 + i%7 {
 				at := random.IntN(used - 8)
