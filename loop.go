@@ -104,6 +104,7 @@ func (l *Loop) Next() (*Attempt, error) {
 
 // Again reports how the attempt went and says whether to call Next for another one: it failed, repeating it is safe or it was
 // never sent, tries and the retry budget allow it, and the call's time is not over. Otherwise the call is decided: see Err.
+// An attempt that reached nobody, as when a connection is refused, costs nothing from the budget.
 func (l *Loop) Again(res Result) bool {
 	if !l.open {
 		return false
@@ -114,6 +115,9 @@ func (l *Loop) Again(res Result) bool {
 	}
 	if l.n >= l.tries || l.ctx.Err() != nil || !l.untried() {
 		return false
+	}
+	if res.Unsent && CodeOf(res.Err) != Rejected {
+		return true // it reached nobody, so it loaded nobody: the budget keeps what does from doubling
 	}
 	return l.c.budget.Withdraw(l.c.now())
 }
