@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"flag"
 	"net"
 	"net/http"
 	"sync"
@@ -17,7 +18,14 @@ import (
 	"github.com/muster-go/muster/test/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets many subtests run side by side: they wait for leases, not for the processor.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // server is muster serve as a driver sees it: a store with its data file and the API, on a real socket behind a proxy that
 // can break what passes. It keeps its address over restarts.
