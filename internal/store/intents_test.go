@@ -211,10 +211,14 @@ func TestAnIntentEndsWithAFullDiskToo(t *testing.T) {
 			t.Errorf("State does not say why the journal is behind: %q", s.State().Journal)
 		}
 		j.on(&j.onSync, func() error { return nil })
+		time.Sleep(100 * time.Millisecond)
 		second := setIntent(t, s, k, disabled(0, "second"))
 		time.Sleep(5 * time.Second)
 		if s.Intent(k) != second || j.intents[k] != second {
 			t.Errorf("the second intent is %+v in memory and %+v on disk", s.Intent(k), j.intents[k])
+		}
+		if why := s.State().Journal; why != "" {
+			t.Errorf("with room again State still says %q", why)
 		}
 		if n := len(j.audit); n != 3 || j.audit[1].Op != "expired" || j.audit[1].ID >= j.audit[2].ID {
 			t.Errorf("the audit is %+v", j.audit)

@@ -46,8 +46,9 @@ func (p Preservation) why(namespace string, listed, late, overdue int64) string 
 // guard is a namespace's self-preservation and its rate of renewals.
 type guard struct {
 	space   *space
-	mu      sync.Mutex // guards what follows
-	holding bool
+	mu      sync.Mutex      // guards what follows
+	holding bool            // as logged
+	since   int64           // when that was
 	samples [samples]sample // oldest first
 	taken   int
 }
@@ -68,17 +69,24 @@ func (g *guard) check(now int64) bool {
 	sp := g.space
 	p, listed, late := sp.store.opt.Preserve, sp.listed.Load(), sp.late.Load()
 	holds := p.holds(listed, late)
-	g.mu.Lock()
-	changed := g.holding != holds
-	g.holding = holds
-	g.mu.Unlock()
-	switch {
+	switch changed := g.set(holds, now); {
 	case changed && holds:
 		sp.store.log.Warn(p.why(sp.name, listed, late, sp.overdue.Load()))
 	case changed:
 		sp.store.log.Info("self-preservation is over", "namespace", sp.name, "late", late, "instances", listed)
 	}
 	return holds
+}
+
+// set notes whether expiry is held and reports whether to log it: a namespace on the edge is not worth a line at each tick.
+func (g *guard) set(holds bool, now int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holding == holds || g.since != 0 && now-g.since < int64(10*time.Second) {
+		return false
+	}
+	g.holding, g.since = holds, now
+	return true
 }
 
 // sample remembers how many renewals there were by now.

@@ -11,6 +11,7 @@ import (
 const (
 	behind     = 500 * time.Millisecond // how long changed records wait to be written together
 	retryAfter = time.Second            // after the journal refused
+	lookAgain  = time.Minute            // for intents whose time has come: the wall clock may be moved
 	writeChunk = 4096                   // records in one batch, some 40 ms; acts are served in between
 	writeBytes = 4 << 20                // of their protocols' own bytes in one batch
 	actChunk   = 256                    // acts synced together
@@ -53,9 +54,10 @@ func (s *Store) scribe() {
 		select {
 		case a := <-s.acts:
 			w.settle(a)
-			ends.Reset(w.end())
+			ends.Reset(w.sleep())
 		case <-ends.C:
-			ends.Reset(w.end())
+			w.end()
+			ends.Reset(w.sleep())
 		case <-s.dirty:
 			if !waiting {
 				waiting = true
@@ -65,7 +67,7 @@ func (s *Store) scribe() {
 			if waiting = !w.flush(); waiting {
 				flush.Reset(retryAfter)
 			}
-			ends.Reset(w.end()) // acts were settled in between
+			ends.Reset(w.sleep()) // acts were settled in between
 		case <-s.ctx.Done():
 			w.flush()
 			return
@@ -77,6 +79,7 @@ type scribe struct {
 	store   *Store
 	newest  uint64            // ID of the newest audit record
 	written map[*space]uint64 // Seq up to which the journal has the records
+	due     time.Time         // when to look for intents whose time has come
 	owed    []Act             // ends of intents that the journal refused; they come before whatever is written next
 }
 
@@ -130,6 +133,9 @@ func (w *scribe) settle(first *act) {
 			}
 			staged[key] = stored
 		}
+		if stored != nil && !stored.Until.IsZero() && stored.Until.Before(w.due) {
+			w.due = stored.Until
+		}
 		taken, writes = append(taken, a), append(writes, write)
 	}
 	if len(writes) == 0 {
@@ -141,7 +147,7 @@ func (w *scribe) settle(first *act) {
 		}
 		return
 	}
-	w.owed = nil
+	w.paid()
 	for key, it := range staged {
 		s.intents.set(key, it)
 		s.attach(key)
@@ -172,11 +178,16 @@ func (s *Store) attach(key muster.Key) {
 	}
 }
 
-// end ends the intents whose time has come and returns how long to sleep before the next. They end whether or not the journal
-// takes it, for the journal knows Until as well; their audit records are owed then.
-func (w *scribe) end() time.Duration {
+// sleep is the time until an intent may have to end.
+func (w *scribe) sleep() time.Duration {
+	return min(max(time.Until(w.due), 0), lookAgain)
+}
+
+// end ends the intents whose time has come. They end whether or not the journal takes it, for the journal knows Until as well;
+// their audit records are owed then.
+func (w *scribe) end() {
 	s, now := w.store, time.Now().Round(0)
-	sleep := time.Minute // the wall clock may be moved
+	w.due = now.Add(lookAgain)
 	type over struct {
 		key muster.Key
 		it  *muster.Intent
@@ -187,8 +198,10 @@ func (w *scribe) end() time.Duration {
 		if it.Until.IsZero() {
 			continue
 		}
-		if left := it.Until.Sub(now); left > 0 {
-			sleep = min(sleep, left)
+		if it.Until.After(now) {
+			if it.Until.Before(w.due) {
+				w.due = it.Until
+			}
 			continue
 		}
 		overs = append(overs, over{key, it})
@@ -204,16 +217,25 @@ func (w *scribe) end() time.Duration {
 	if len(w.owed) > 0 {
 		if err := s.journal.Sync(w.owed); err != nil {
 			w.trouble(err)
-			sleep = min(sleep, retryAfter)
+			if again := now.Add(retryAfter); again.Before(w.due) {
+				w.due = again
+			}
 		} else {
-			w.owed = nil
+			w.paid()
 		}
 	}
 	for _, o := range overs {
 		s.intents.set(o.key, nil)
 		s.attach(o.key)
 	}
-	return sleep
+}
+
+// paid notes that the journal took what was owed; the next flush then says that it has everything.
+func (w *scribe) paid() {
+	if len(w.owed) > 0 {
+		w.owed = nil
+		w.store.dirtied()
+	}
 }
 
 // flush writes what changed since it last did and reports whether the journal has everything.
@@ -224,7 +246,7 @@ func (w *scribe) flush() bool {
 			return false
 		}
 	}
-	if w.store.trouble.Swap(nil) != nil {
+	if len(w.owed) == 0 && w.store.trouble.Swap(nil) != nil {
 		w.store.log.Info("the journal has everything again")
 	}
 	return true

@@ -121,55 +121,28 @@ func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error
 
 // put makes next the record at key; l is the lease of the one before it, if any.
 func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
-	s, now := sp.store, sp.store.now()
-	svc := sp.service(key.Service)
+	svc, now := sp.service(key.Service), sp.store.now()
 	var old *Record
 	if l != nil {
 		old = l.record.Load()
 	}
-	in := *next.Instance
-	fresh := l == nil || next.lease != l
-	sameOwner := old != nil && old.Instance.Owner == in.Owner
-	switch {
-	case !fresh:
+	kept := old != nil && next.lease == l                           // made by Next
+	same := old != nil && old.Instance.Owner == next.Instance.Owner // or by the same owner again
+	in := sp.adopt(svc, next.Instance)
+	in.Registered = sp.store.base.Add(time.Duration(now)).Round(0)
+	if kept || same {
 		in.Registered = old.Instance.Registered
-	case sameOwner:
-		in.Registered = old.Instance.Registered
-	default:
-		in.Registered = s.base.Add(time.Duration(now)).Round(0)
 	}
-	svc.share(&in)
-	in.Intent = s.intents.get(key)
-	next.Instance = &in
+	next.Instance = in
 	next.Changed = time.Now().Round(0)
 	next.Seq = sp.seq.Load() + 1
 	next.effective = in.Effective().Status
+
 	sp.feed.supersede(old, svc.fold, in.ID)
-
-	shorter := old != nil && (next.TTL < old.TTL || next.lateAfter() < old.lateAfter())
-	switch {
-	case l != nil && !shorter && !fresh:
-		next.lease = l
-	case l != nil && !shorter && sameOwner:
-		next.lease = l
-		l.touch(now)
-	default:
-		since := now
-		if !fresh {
-			since = l.renewed.Load()
-		}
-		next.lease = sp.begin(svc, l, sameOwner, next.Seq, since)
-	}
-	next.Handle = next.lease.handle
-	next.lease.record.Store(next)
-	if next.lease != l {
-		svc.leases[in.ID] = next.lease
-		s.wheel.add(next.lease, next.lease.renewed.Load()+int64(next.lateAfter()), now)
-	}
-
+	sp.hold(svc, l, next, kept, same, now)
 	if old == nil {
 		sp.listed.Add(1)
-		s.size.Add(1)
+		sp.store.size.Add(1)
 	} else {
 		sp.count(old, -1)
 	}
@@ -179,27 +152,56 @@ func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
 	return next
 }
 
+// adopt copies an instance for the store to publish: with the intent attached, and sharing what others hold already.
+func (sp *space) adopt(svc *service, in *muster.Instance) *muster.Instance {
+	out := *in
+	svc.share(&out)
+	out.Intent = sp.store.intents.get(out.Key())
+	return &out
+}
+
+// hold gives next its lease: the one before it, unless the owner is another one or the lease would be looked at too late.
+func (sp *space) hold(svc *service, l *lease, next *Record, kept, same bool, now int64) {
+	renewed := now
+	if kept {
+		renewed = l.renewed.Load()
+	}
+	next.lease = l
+	if begins := !kept && !same || sooner(next, l.record.Load()); begins {
+		next.lease = sp.begin(svc, l, same, next.Seq, renewed)
+	} else if !kept {
+		l.touch(now)
+	}
+	next.Handle = next.lease.handle
+	next.lease.record.Store(next)
+	if next.lease != l {
+		svc.leases[next.Instance.ID] = next.lease
+		sp.store.wheel.add(next.lease, renewed+int64(next.lateAfter()), now)
+	}
+}
+
+// sooner reports whether next can be late or due sooner after a renewal than old.
+func sooner(next, old *Record) bool {
+	return next.TTL < old.TTL || next.lateAfter() < old.lateAfter()
+}
+
 // restore puts a record that the journal kept in place. The lease begins when all is loaded.
 func (sp *space) restore(key muster.Key, r *Record) {
 	if sp.lease(key) != nil {
 		return
 	}
 	s, svc := sp.store, sp.service(key.Service)
-	registered, changed := r.Instance.Registered, r.Changed
-	in := *r.Instance
-	svc.share(&in)
-	in.Registered, in.Intent = registered, s.intents.get(key)
-	r.Instance, r.Changed, r.Seq = &in, changed, 1
-	r.effective = in.Effective().Status
+	r.Instance, r.Seq = sp.adopt(svc, r.Instance), 1
+	r.effective = r.Instance.Effective().Status
 	r.lease = sp.begin(svc, nil, false, 1, s.now())
 	r.Handle = r.lease.handle
 	r.lease.record.Store(r)
-	svc.leases[in.ID] = r.lease
+	svc.leases[r.Instance.ID] = r.lease
 	s.wheel.add(r.lease, s.now()+int64(r.lateAfter()), s.now())
 	sp.listed.Add(1)
 	s.size.Add(1)
 	sp.count(r, +1)
-	sp.changed(svc, in.ID, 1)
+	sp.changed(svc, r.Instance.ID, 1)
 	sp.feed.floor, sp.feed.newest = 1, 1
 }
 

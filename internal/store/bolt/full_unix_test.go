@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -21,7 +20,6 @@ import (
 // writeUntilFull limits the size of files, writes intents until one is refused, and checks what still works then and when the
 // limit is lifted.
 func writeUntilFull(dir string) error {
-	signal.Ignore(syscall.SIGXFSZ)
 	j, err := bolt.Open(dir, nil)
 	if err != nil {
 		return err
