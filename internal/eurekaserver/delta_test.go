@@ -134,7 +134,7 @@ func testDeltaHasTheLatestActionOfEach(t *testing.T) {
 // Case 33. Each list that is read is checked against the hash it carries while 200 write, and the last one against the store.
 func testBigListsAndManyAtOnce(t *testing.T) {
 	b := newBench(t, store.Options{})
-	const writers, rounds = 200, 15
+	const writers, rounds = 200, 10
 	var work sync.WaitGroup
 	for w := range writers {
 		work.Go(func() {
@@ -200,9 +200,9 @@ func (b *bench) readable(path string, headers ...string) *eurekawire.Application
 func TestListsFromKeptBlocksEqualNewOnes(t *testing.T) {
 	b := newBench(t, store.Options{})
 	r := rand.New(rand.NewPCG(1, 2))
-	for step := range 60 {
-		for range r.IntN(40) {
-			app, id := fmt.Sprintf("APP%d", r.IntN(6)), fmt.Sprintf("i%d", r.IntN(300))
+	for step := range 20 {
+		for range r.IntN(60) {
+			app, id := fmt.Sprintf("APP%d", r.IntN(6)), fmt.Sprintf("i%d", r.IntN(100))
 			if r.IntN(4) == 0 {
 				b.do("DELETE", "/eureka/apps/"+app+"/"+id, "")
 			} else {

@@ -3,6 +3,7 @@ package eurekaserver
 import (
 	"hash/crc32"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -51,8 +52,12 @@ func (d *document) add(piece []byte) {
 	d.size += len(piece)
 }
 
-// gather is the size from which pieces are written as they are; smaller ones are collected, to save system calls.
-const gather = 32 << 10
+// Pieces from gather bytes on are written as they are; smaller ones are collected, to save system calls. No more than stride bytes
+// are written at one time, so that a slow reader needs to take only so much in the time it has.
+const (
+	gather = 32 << 10
+	stride = 1 << 20
+)
 
 // write answers with a document.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, d *document) {
@@ -67,7 +72,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, d *docu
 	if r.Method == http.MethodHead {
 		return
 	}
-	if len(d.pieces) == 1 {
+	if len(d.pieces) == 1 && d.size < gather {
 		_, _ = w.Write(d.pieces[0]) // the reader may be gone
 		return
 	}
@@ -83,9 +88,13 @@ func (s *Server) writePieces(w http.ResponseWriter, pieces [][]byte) {
 	}
 	conn := http.NewResponseController(w)
 	send := func(b []byte) bool {
-		_ = conn.SetWriteDeadline(time.Now().Add(writeWithin)) // recorders in tests have none
-		_, err := w.Write(b)
-		return err == nil
+		for part := range slices.Chunk(b, stride) {
+			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin)) // recorders in tests have none
+			if _, err := w.Write(part); err != nil {
+				return false
+			}
+		}
+		return true
 	}
 	held := (*buf)[: 0 : 2*gather]
 	for _, p := range pieces {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-go/muster/internal/eurekawire"
 )
@@ -126,5 +127,26 @@ func TestChecksumOfPartsIsThatOfTheWhole(t *testing.T) {
 		if sum.crc != whole.crc || int(sum.size) != whole.size {
 			t.Errorf("%.20q: %x of %d, want %x of %d", texts, sum.crc, sum.size, whole.crc, whole.size)
 		}
+	}
+}
+
+func TestListsThatNobodyAsksForAreDropped(t *testing.T) {
+	var s sheets
+	now := time.Now()
+	a, b := sheetKey{namespace: "a"}, sheetKey{namespace: "b"}
+	s.get(a).asked.Store(now.UnixNano())
+	s.get(b).asked.Store(now.Add(idleAfter).UnixNano())
+	held := func(k sheetKey) bool { _, ok := s.byKey.Load(k); return ok }
+	s.sweep(now.Add(idleAfter))
+	if !held(a) || !held(b) {
+		t.Error("dropped within the time")
+	}
+	s.sweep(now.Add(idleAfter + sweepEvery/2))
+	if !held(a) {
+		t.Error("looked too often")
+	}
+	s.sweep(now.Add(idleAfter + sweepEvery))
+	if held(a) || !held(b) {
+		t.Errorf("after %v without an asker: kept %v; asked for since: kept %v", idleAfter+sweepEvery, held(a), held(b))
 	}
 }
