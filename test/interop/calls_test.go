@@ -1,0 +1,163 @@
+package interop
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// The whole story: two Python services and a Go one find and call each other; muster serve is killed ten times, an instance is
+// disabled and enabled, another is killed. Then the logs of all sides are compared.
+func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	all := []string{"ORDERS", "STOCK", "BILLS"}
+	orders := f.python("ORDERS", config{Calls: all, Every: 0.15})
+	switched := f.python("STOCK", config{Calls: []string{"BILLS"}, Every: 0.5})
+	killed := f.python("STOCK", config{})
+	bills := f.golang("BILLS", config{Calls: all, Every: 0.02})
+	f.call()
+	complete := time.Now()
+	pass(2 * time.Second) // more than the second by which the journal may be behind
+
+	for range 3 {
+		f.restart(0)
+	}
+	f.muster("disable", "STOCK", switched.config.Me, "--why", "interop")
+	disabled := time.Now()
+	f.awaitEverywhere(poll+slack, "out of service", switched, outOfService)
+	quietSince := time.Now()
+	for range 2 {
+		f.restart(poll) // for so long that every poll and heartbeat fails once
+	}
+	f.awaitEverywhere(poll+slack, "out of service", switched, outOfService)
+	quietUntil := time.Now()
+	f.muster("enable", "STOCK", switched.config.Me)
+	f.awaitEverywhere(poll+slack, "up", switched, up)
+	enabled := time.Now()
+
+	killed.Kill()
+	died := time.Now()
+	f.awaitEverywhere(pythonTTL+poll+slack, "gone", killed, gone)
+	t.Logf("killed instance gone from every view after %v", time.Since(died))
+	forgotten := time.Now()
+	for n := range 5 {
+		f.restart(time.Duration(n%2) * poll)
+	}
+	pass(pythonTTL + poll) // what was wrongly kept or wrongly lost shows by now
+	f.quiet()
+
+	t.Run("no call failed", func(t *testing.T) { f.checkCalls(t) })
+	t.Run("every side called every other in every way", func(t *testing.T) {
+		for _, pair := range []struct {
+			from *program
+			ways []string
+		}{{orders, []string{"do_service", "post", "client", "walk_nodes"}}, {bills, []string{"http.Client"}}} {
+			for _, to := range []*program{orders, switched, killed, bills} {
+				for _, way := range pair.ways {
+					if n := pair.from.callsTo(to, way); n < 5 {
+						t.Errorf("%s called %s by %s %d times, want at least 5", pair.from.config.Me, to.config.Me, way, n)
+					}
+				}
+			}
+		}
+	})
+	t.Run("a disabled instance gets nothing, over restarts too", func(t *testing.T) {
+		for _, p := range f.programs {
+			for _, e := range of("call", p.book()) {
+				if e.Instance == switched.config.Me && e.began().After(quietSince) && e.began().Before(quietUntil) {
+					t.Errorf("%s called it %v after it was disabled", e.ID, e.began().Sub(disabled))
+				}
+			}
+		}
+		if n := switched.requestsAfter(enabled); n == 0 {
+			t.Error("nothing reached it after it was enabled again")
+		}
+	})
+	t.Run("no live instance is missing from a view", func(t *testing.T) {
+		views := 0
+		for _, p := range f.programs {
+			for _, e := range of("view", p.book()) {
+				if e.at().Before(complete) {
+					continue
+				}
+				views++
+				for _, live := range []*program{orders, bills, switched, killed} {
+					excused := live == switched && e.at().After(disabled.Add(-time.Second)) && e.at().Before(enabled) ||
+						live == killed && e.at().After(died)
+					if _, listed := e.View[live.service][live.config.Me]; !listed && (live != killed || !excused) {
+						t.Errorf("%s, %v: %s is not listed: %v", p.config.Me, e.at().Sub(complete), live.config.Me, e.View)
+					}
+					if !excused && !e.View.up(live.service, live.config.Me) {
+						t.Errorf("%s, %v: %s is not up: %v", p.config.Me, e.at().Sub(complete), live.config.Me, e.View)
+					}
+				}
+			}
+		}
+		t.Logf("%d views, from every side", views)
+	})
+	t.Run("a killed instance never comes back", func(t *testing.T) {
+		for _, p := range f.programs {
+			for _, e := range of("view", p.book()) {
+				if _, listed := e.View["STOCK"][killed.config.Me]; listed && e.at().After(forgotten) {
+					t.Errorf("%s sees it again %v after it was gone", p.config.Me, e.at().Sub(forgotten))
+				}
+			}
+		}
+	})
+}
+
+// restart kills muster serve, leaves it dead for a while, starts it again, and lets everybody poll once.
+func (f *fleet) restart(dead time.Duration) {
+	f.t.Helper()
+	f.server.Kill()
+	pass(dead)
+	f.server.Restart()
+	pass(poll)
+}
+
+// checkCalls compares what the callers say with what the servers say.
+func (f *fleet) checkCalls(t *testing.T) {
+	served := map[string][]string{} // call → instances that saw its request
+	for _, p := range f.programs {
+		for _, e := range of("request", p.book()) {
+			served[e.ID] = append(served[e.ID], p.config.Me)
+		}
+	}
+	calls := 0
+	for _, p := range f.programs {
+		for _, e := range of("call", p.book()) {
+			calls++
+			switch {
+			case e.Error != "":
+				t.Errorf("call %s of %s failed: %s", e.ID, e.Service, e.Error)
+			case !slices.Contains(served[e.ID], e.Instance):
+				t.Errorf("call %s was answered by %s, whose log does not have it; %v have", e.ID, e.Instance, served[e.ID])
+			}
+		}
+	}
+	if calls < 300 {
+		t.Errorf("%d calls, want at least 300", calls)
+	}
+	t.Logf("%d calls, every one answered, by an instance whose log has it", calls)
+}
+
+// callsTo counts calls that to answered.
+func (p *program) callsTo(to *program, via string) (n int) {
+	for _, e := range of("call", p.book()) {
+		if e.Instance == to.config.Me && e.Via == via {
+			n++
+		}
+	}
+	return n
+}
+
+// requestsAfter counts requests that arrived after a moment.
+func (p *program) requestsAfter(moment time.Time) (n int) {
+	for _, e := range of("request", p.book()) {
+		if e.at().After(moment) {
+			n++
+		}
+	}
+	return n
+}
