@@ -14,8 +14,9 @@ import (
 	"github.com/muster-go/muster"
 )
 
-// API is the HTTP face of the system: POST /api/v1/register and POST /api/v1/comment. It answers 200 with {code, data,
-// message}; what is wrong with a request itself, or with the services behind, is a problem by RFC 9457.
+// API is the HTTP face of the system: POST /api/v1/register, POST /api/v1/comment, and GET /api/v1/users/{u_id}, which the
+// sample lacks. It answers 200 with {code, data, message}; what is wrong with a request itself, or with the services behind,
+// is a problem by RFC 9457.
 type API struct {
 	store Store
 	calls Caller
@@ -54,13 +55,14 @@ func NewAPI(store Store, calls Caller, log *slog.Logger) *API {
 	a := &API{store: store, calls: calls, log: log, mux: http.NewServeMux()}
 	a.mux.HandleFunc("POST /api/v1/register", a.handle(a.register))
 	a.mux.HandleFunc("POST /api/v1/comment", a.handle(a.comment))
+	a.mux.HandleFunc("GET /api/v1/users/{u_id}", a.user)
 	return a
 }
 
-// ServeHTTP serves the two endpoints.
+// ServeHTTP serves the endpoints.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// request is what the two endpoints read; the rest of a body is kept with the user.
+// request is what the two endpoints with a body read; the rest of a body is kept with the user.
 type request struct {
 	Email     text `json:"email"`
 	UserID    text `json:"u_id"`
@@ -120,6 +122,20 @@ func (a *API) comment(ctx context.Context, req *request) (Answer, error) {
 	return Answer{CodeOK, struct {
 		ID int64 `json:"comment_id"`
 	}{c.ID}, ""}, nil
+}
+
+// user answers with what a user registered with.
+func (a *API) user(w http.ResponseWriter, r *http.Request) {
+	user, err := a.calls.Call(r.Context(), RegisterRole, "check_registered", r.PathValue("u_id"))
+	if err != nil {
+		writeProblem(w, err)
+		return
+	}
+	if string(user) == "null" {
+		writeJSON(w, http.StatusOK, Answer{CodeNotRegistered, "", "not registered."})
+		return
+	}
+	writeJSON(w, http.StatusOK, Answer{CodeOK, user, ""})
 }
 
 // handle reads a request, gives it a key, and writes the answer.

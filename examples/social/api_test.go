@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -83,6 +84,26 @@ func TestAnswersAreTheSamples(t *testing.T) {
 	}
 	if got := n.memory.Pushes(); len(got) != 2 || got[0].Language != "ZH" || got[0].Country != "CN" || got[0].Content != "very good." {
 		t.Errorf("pushes %+v, want two, to a reader of ZH in CN", got)
+	}
+}
+
+func TestUserIsWhatWasRegistered(t *testing.T) {
+	n := newTown(t, social.Roles()...)
+	const sent = `{"country":"CN","email":"a@b.c","language":"ZH"}`
+	id := n.must(registerPath, "", sent).answer.Data.UserID
+	for _, c := range []struct{ id, want string }{
+		{id, `{"code":0,"data":` + sent + `,"message":""}`},
+		{"1", `{"code":10004,"data":"","message":"not registered."}`},
+	} {
+		resp, err := n.web.Get("http://comments/api/v1/users/" + c.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || strings.TrimSpace(string(got)) != c.want {
+			t.Errorf("user %s: %s (%v), want %s", c.id, got, err, c.want)
+		}
 	}
 }
 
@@ -181,8 +202,7 @@ func (n *town) mortal(service string, handler http.Handler) (kill func()) {
 	n.t.Helper()
 	s := httptest.NewServer(handler)
 	kill = sync.OnceFunc(func() {
-		s.Listener.Close()
-		s.CloseClientConnections()
+		s.Config.Close() // at once, with every connection
 		s.Close()
 	})
 	n.t.Cleanup(kill)

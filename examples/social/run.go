@@ -37,6 +37,8 @@ type Options struct {
 	Drain     time.Duration // as muster.Options.Drain
 	Log       *slog.Logger  // nil discards
 
+	// Observer hears of the requests that the instance serves; nil hears nothing.
+	Observer muster.Observer
 	// Started is called when the instance serves and is registered; may be nil.
 	Started func(*muster.Registration)
 }
@@ -89,7 +91,7 @@ func Serve(ctx context.Context, role string, registry *muster.Registry, store St
 	}
 	return httprpc.Serve(ctx, registry, &http.Server{Addr: opt.Addr, Handler: handler}, muster.Instance{
 		Service: role, ID: opt.ID, Zone: opt.Zone, Version: opt.Version,
-	}, &httprpc.ServeOptions{Gate: &muster.Gate{Limit: opt.Limit}, Log: opt.Log, Started: opt.Started})
+	}, &httprpc.ServeOptions{Gate: &muster.Gate{Limit: opt.Limit}, Observer: opt.Observer, Log: opt.Log, Started: opt.Started})
 }
 
 // callTimeout bounds a call from one service to another, all attempts together.
