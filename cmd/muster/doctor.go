@@ -56,12 +56,7 @@ func (c *cli) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := []diagnosis{}
-	for _, f := range findings() {
-		for _, s := range f.find(x) {
-			found = append(found, diagnosis{f.Code, f.Title, s.Service, s.Instance, s.What, f.Do})
-		}
-	}
+	found := diagnose(x)
 	var names []string
 	for _, d := range found {
 		names = append(names, d.Code)
@@ -91,6 +86,17 @@ func (c *cli) doctor(ctx context.Context) error {
 		return &exitError{code: exitUnreachable}
 	}
 	return &exitError{code: exitFailed}
+}
+
+// diagnose looks for everything.
+func diagnose(x *examination) []diagnosis {
+	found := []diagnosis{}
+	for _, f := range findings() {
+		for _, s := range f.find(x) {
+			found = append(found, diagnosis{f.Code, f.Title, s.Service, s.Instance, s.What, f.Do})
+		}
+	}
+	return found
 }
 
 // explainFinding prints what a code means.

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	if addr := os.Getenv(asService); addr != "" {
+		serveForTest(addr)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -88,7 +88,6 @@ func (c *cli) view(ctx context.Context) (*muster.View, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.duration("timeout"))
 	defer cancel()
-	begun := time.Now()
 	for v := range r.Views(ctx) {
 		if v.Loaded {
 			if v.Stale != nil {
@@ -96,8 +95,11 @@ func (c *cli) view(ctx context.Context) (*muster.View, error) {
 			}
 			return v, nil
 		}
-		if v.Stale != nil && (hopeless(v.Stale) || time.Since(begun) > patience) {
+		if v.Stale != nil && hopeless(v.Stale) {
 			return nil, v.Stale
+		}
+		if v.Stale != nil {
+			defer time.AfterFunc(patience, cancel).Stop() // once: the view changes again only when the list comes
 		}
 	}
 	if v := r.View(); v.Stale != nil {
