@@ -30,7 +30,7 @@ type Journal struct {
 	db      *bbolt.DB
 	path    string
 	recover bool
-	maxAct  uint64 // audit records kept
+	audit   uint64 // records of it that stay
 	log     *slog.Logger
 	closing sync.Once
 	closed  error
@@ -41,7 +41,6 @@ var _ store.Journal = (*Journal)(nil)
 // Options configures a Journal. A nil *Options means the same as the zero value.
 type Options struct {
 	Recover bool         // when the file is damaged, move it aside and start with what can still be read, instead of refusing
-	Audit   int          // audit records kept, the newest; 0 means 100,000
 	Log     *slog.Logger // nil discards
 }
 
@@ -51,13 +50,17 @@ const File = "muster.db"
 // format is the number of the layout that this program writes; it reads no newer one.
 const format = 1
 
-var (
-	metaBucket    = []byte("meta")
-	recordsBucket = []byte("records")
-	intentsBucket = []byte("intents")
-	auditBucket   = []byte("audit")
-	formatKey     = []byte("format")
+// The buckets, and the key of the format in the first.
+const (
+	metaBucket    = "meta"
+	recordsBucket = "records"
+	intentsBucket = "intents"
+	auditBucket   = "audit"
+	formatKey     = "format"
 )
+
+// keepAudit is how many audit records stay, the newest.
+const keepAudit = 100_000
 
 // Open opens the journal in dir, making both if need be.
 //
@@ -67,10 +70,7 @@ func Open(dir string, opt *Options) (*Journal, error) {
 	if opt == nil {
 		opt = new(Options)
 	}
-	j := &Journal{path: filepath.Join(dir, File), recover: opt.Recover, maxAct: 100_000, log: opt.Log}
-	if opt.Audit > 0 {
-		j.maxAct = uint64(opt.Audit)
-	}
+	j := &Journal{path: filepath.Join(dir, File), recover: opt.Recover, audit: keepAudit, log: opt.Log}
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)
 	}
@@ -147,28 +147,28 @@ func guarded(f func() error) (err error) {
 
 // prepare checks that the file is of a format that this program reads, and lays out a new one.
 func (j *Journal) prepare(tx *bbolt.Tx) error {
-	meta := tx.Bucket(metaBucket)
+	meta := tx.Bucket([]byte(metaBucket))
 	if meta == nil {
 		if name, _ := tx.Cursor().First(); name != nil {
 			return fmt.Errorf("%w: it has a bucket %q but no format; name another data directory", errForeign, name)
 		}
 		var err error
-		if meta, err = tx.CreateBucket(metaBucket); err != nil {
+		if meta, err = tx.CreateBucket([]byte(metaBucket)); err != nil {
 			return err
 		}
-		if err := meta.Put(formatKey, strconv.AppendInt(nil, format, 10)); err != nil {
+		if err := meta.Put([]byte(formatKey), strconv.AppendInt(nil, format, 10)); err != nil {
 			return err
 		}
 	}
-	n, err := strconv.Atoi(string(meta.Get(formatKey)))
+	n, err := strconv.Atoi(string(meta.Get([]byte(formatKey))))
 	if err != nil || n < 1 {
-		return fmt.Errorf("%w: format %q is not a number", errDamaged, meta.Get(formatKey))
+		return fmt.Errorf("%w: format %q is not a number", errDamaged, meta.Get([]byte(formatKey)))
 	}
 	if n > format {
 		return fmt.Errorf("%w: it has format %d, this program reads up to %d; use the muster that wrote it, or a newer one", errNewer, n, format)
 	}
-	for _, name := range [][]byte{recordsBucket, intentsBucket, auditBucket} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+	for _, name := range []string{recordsBucket, intentsBucket, auditBucket} {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}
 	}
@@ -179,9 +179,6 @@ var (
 	errForeign = errors.New("this is not muster's file")
 	errNewer   = errors.New("the file was written by a newer muster")
 )
-
-// Path returns the file's name.
-func (j *Journal) Path() string { return j.path }
 
 // Close closes the file. It is idempotent.
 func (j *Journal) Close() error {

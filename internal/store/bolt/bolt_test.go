@@ -343,23 +343,6 @@ func TestRecoverKeepsTheDamagedFileAndSaysWhatItSaved(t *testing.T) {
 	}
 }
 
-func TestAuditKeepsTheNewest(t *testing.T) {
-	j := open(t, t.TempDir(), &bolt.Options{Audit: 10})
-	for id := uint64(1); id <= 100; id++ {
-		if err := j.Sync([]store.Act{{Audit: muster.AuditRecord{ID: id, Op: "x", Key: full(1).Instance.Key()}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	recs, err := j.Audit("prod", "ORDERS", 0, 1000)
-	if err != nil || len(recs) != 10 || recs[0].ID != 100 || recs[9].ID != 91 {
-		t.Errorf("%d records, %v", len(recs), err)
-	}
-	recs, err = j.Audit("prod", "", 95, 2)
-	if err != nil || len(recs) != 2 || recs[0].ID != 94 || recs[1].ID != 93 {
-		t.Errorf("two before 95: %+v, %v", recs, err)
-	}
-}
-
 func describe(r *store.Record) string {
 	in := r.Instance
 	return fmt.Sprintf("%v %v %v zone %s version %s tier %d weight %d owner %s meta %v started %s registered %s override %v intent %s ttl %v interval %v wire %x %s changed %s",

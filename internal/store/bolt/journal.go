@@ -22,7 +22,7 @@ func (j *Journal) Load(rec func(*store.Record), it func(muster.Key, *muster.Inte
 			if err := j.loadIntents(tx, it); err != nil {
 				return err
 			}
-			if k, _ := tx.Bucket(auditBucket).Cursor().Last(); len(k) == 8 {
+			if k, _ := tx.Bucket([]byte(auditBucket)).Cursor().Last(); len(k) == 8 {
 				newest = binary.BigEndian.Uint64(k)
 			}
 			return j.loadRecords(tx, rec)
@@ -32,7 +32,7 @@ func (j *Journal) Load(rec func(*store.Record), it func(muster.Key, *muster.Inte
 }
 
 func (j *Journal) loadIntents(tx *bbolt.Tx, it func(muster.Key, *muster.Intent)) error {
-	return tx.Bucket(intentsBucket).ForEach(func(k, v []byte) error {
+	return tx.Bucket([]byte(intentsBucket)).ForEach(func(k, v []byte) error {
 		var i intent
 		err := decode(k, v, &i)
 		switch {
@@ -48,7 +48,7 @@ func (j *Journal) loadIntents(tx *bbolt.Tx, it func(muster.Key, *muster.Intent))
 }
 
 func (j *Journal) loadRecords(tx *bbolt.Tx, rec func(*store.Record)) error {
-	all := tx.Bucket(recordsBucket)
+	all := tx.Bucket([]byte(recordsBucket))
 	return all.ForEachBucket(func(namespace []byte) error {
 		return all.Bucket(namespace).ForEach(func(k, v []byte) error {
 			var r record
@@ -67,7 +67,7 @@ func (j *Journal) loadRecords(tx *bbolt.Tx, rec func(*store.Record)) error {
 // Errors: Exhausted, Unavailable, Internal (damaged).
 func (j *Journal) Write(b store.Batch) error {
 	return j.update("write", func(tx *bbolt.Tx) error {
-		all, name := tx.Bucket(recordsBucket), []byte(muster.Fold(b.Namespace))
+		all, name := tx.Bucket([]byte(recordsBucket)), []byte(muster.Fold(b.Namespace))
 		if b.Replace {
 			if err := all.DeleteBucket(name); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 				return err
@@ -97,7 +97,7 @@ func (j *Journal) Write(b store.Batch) error {
 // Errors: Exhausted, Unavailable, Internal (damaged).
 func (j *Journal) Sync(acts []store.Act) error {
 	return j.update("sync", func(tx *bbolt.Tx) error {
-		intents, audits := tx.Bucket(intentsBucket), tx.Bucket(auditBucket)
+		intents, audits := tx.Bucket([]byte(intentsBucket)), tx.Bucket([]byte(auditBucket))
 		for i := range acts {
 			a := &acts[i].Audit
 			if err := put(audits, auditKey(a.ID), fromAudit(a)); err != nil {
@@ -130,7 +130,7 @@ func (j *Journal) forget(audits *bbolt.Bucket, n int) error {
 	}
 	newest := binary.BigEndian.Uint64(last)
 	first, _ := c.First()
-	for i := 0; first != nil && binary.BigEndian.Uint64(first)+j.maxAct <= newest && i < n+16; i++ {
+	for i := 0; first != nil && binary.BigEndian.Uint64(first)+j.audit <= newest && i < n+16; i++ {
 		if err := c.Delete(); err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (j *Journal) Audit(namespace, service string, before uint64, limit int) ([]
 	var out []muster.AuditRecord
 	err := guarded(func() error {
 		return j.db.View(func(tx *bbolt.Tx) error {
-			c := tx.Bucket(auditBucket).Cursor()
+			c := tx.Bucket([]byte(auditBucket)).Cursor()
 			for k, v := last(c, before); k != nil && len(out) < limit; k, v = c.Prev() {
 				var a audit
 				if err := decode(k, v, &a); err != nil {

@@ -37,7 +37,9 @@ const (
 	maxDepth      = 64
 )
 
-var order = binary.LittleEndian
+func u16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }
+func u32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+func u64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // inspect reads a whole file. entry is called for each key and value of each bucket, wrong for each place that cannot be read
 // or contradicts the rest; reading goes on behind it.
@@ -57,7 +59,7 @@ func (p *pages) metas() bool {
 		p.wrong(fmt.Errorf("its head cannot be read: %w", err))
 		return false
 	}
-	p.page = int64(order.Uint32(first[pageHeader+8:]))
+	p.page = int64(u32(first[pageHeader+8:]))
 	if !valid(first[pageHeader:]) {
 		p.wrong(fmt.Errorf("the first of its two heads is wrong"))
 		p.page = p.secondHead()
@@ -72,9 +74,9 @@ func (p *pages) metas() bool {
 			continue
 		}
 		m := b[pageHeader:]
-		if tx := order.Uint64(m[48:]); tx >= newest {
+		if tx := u64(m[48:]); tx >= newest {
 			newest = tx
-			p.root, p.free, p.high = order.Uint64(m[16:]), order.Uint64(m[32:]), order.Uint64(m[40:])
+			p.root, p.free, p.high = u64(m[16:]), u64(m[32:]), u64(m[40:])
 		}
 	}
 	return p.high != 0
@@ -84,7 +86,7 @@ func (p *pages) metas() bool {
 func (p *pages) secondHead() int64 {
 	b := make([]byte, metaSize)
 	for size := int64(1024); size <= 64<<10; size *= 2 {
-		if _, err := p.file.ReadAt(b, size+pageHeader); err == nil && valid(b) && int64(order.Uint32(b[8:])) == size {
+		if _, err := p.file.ReadAt(b, size+pageHeader); err == nil && valid(b) && int64(u32(b[8:])) == size {
 			return size
 		}
 	}
@@ -93,8 +95,8 @@ func (p *pages) secondHead() int64 {
 
 // valid reports whether m is a head as it was written.
 func valid(m []byte) bool {
-	size := order.Uint32(m[8:])
-	return order.Uint32(m) == magic && order.Uint32(m[4:]) == 2 && fnvSum(m[:56]) == order.Uint64(m[56:]) &&
+	size := u32(m[8:])
+	return u32(m) == magic && u32(m[4:]) == 2 && fnvSum(m[:56]) == u64(m[56:]) &&
 		size >= 1024 && size <= 64<<10 && size&(size-1) == 0
 }
 
@@ -115,9 +117,9 @@ func (p *pages) read(id uint64) []byte {
 		p.wrong(fmt.Errorf("page %d: %w", id, err))
 		return nil
 	}
-	over := uint64(order.Uint32(head[12:]))
-	if order.Uint64(head) != id || over >= p.high-id || int64(id+over) >= p.size/p.page {
-		p.wrong(fmt.Errorf("page %d calls itself %d, with %d more", id, order.Uint64(head), over))
+	over := uint64(u32(head[12:]))
+	if u64(head) != id || over >= p.high-id || int64(id+over) >= p.size/p.page {
+		p.wrong(fmt.Errorf("page %d calls itself %d, with %d more", id, u64(head), over))
 		return nil
 	}
 	for i := id; i <= id+over; i++ {
@@ -150,7 +152,7 @@ func (p *pages) tree(id uint64, bucket [][]byte, least []byte, depth int) {
 
 // elements goes through a branch or a leaf; where names it.
 func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, depth int) {
-	flags, n := order.Uint16(b[8:]), int(order.Uint16(b[10:]))
+	flags, n := u16(b[8:]), int(u16(b[10:]))
 	if flags != branchPage && flags != leafPage || pageHeader+n*elementHeader > len(b) {
 		p.wrong(fmt.Errorf("%s has kind %#x and %d elements", where, flags, n))
 		return
@@ -165,9 +167,9 @@ func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, 
 		e := b[at : at+elementHeader]
 		var pos, keySize, valueSize uint64
 		if flags == branchPage {
-			pos, keySize = uint64(order.Uint32(e)), uint64(order.Uint32(e[4:]))
+			pos, keySize = uint64(u32(e)), uint64(u32(e[4:]))
 		} else {
-			pos, keySize, valueSize = uint64(order.Uint32(e[4:])), uint64(order.Uint32(e[8:])), uint64(order.Uint32(e[12:]))
+			pos, keySize, valueSize = uint64(u32(e[4:])), uint64(u32(e[8:])), uint64(u32(e[12:]))
 		}
 		from := uint64(at) + pos
 		if keySize == 0 && flags == leafPage || from < uint64(pageHeader+n*elementHeader) || from+keySize+valueSize > uint64(len(b)) {
@@ -181,8 +183,8 @@ func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, 
 		last, strict = k, true
 		switch {
 		case flags == branchPage:
-			p.tree(order.Uint64(e[8:]), bucket, k, depth+1)
-		case order.Uint32(e)&bucketElement != 0:
+			p.tree(u64(e[8:]), bucket, k, depth+1)
+		case u32(e)&bucketElement != 0:
 			p.bucket(fmt.Sprintf("%s: bucket %q", where, k), append(bucket[:len(bucket):len(bucket)], k), v, depth+1)
 		default:
 			p.entry(bucket, k, v)
@@ -195,8 +197,8 @@ func (p *pages) bucket(where string, name [][]byte, v []byte, depth int) {
 	switch {
 	case len(v) < 16:
 		p.wrong(fmt.Errorf("%s has a head of %d bytes", where, len(v)))
-	case order.Uint64(v) != 0:
-		p.tree(order.Uint64(v), name, nil, depth)
+	case u64(v) != 0:
+		p.tree(u64(v), name, nil, depth)
 	case len(v) < 16+pageHeader || depth > maxDepth:
 		p.wrong(fmt.Errorf("%s has no page", where))
 	default:
@@ -210,17 +212,17 @@ func (p *pages) freelist() {
 	if b == nil {
 		return
 	}
-	n, at := uint64(order.Uint16(b[10:])), uint64(pageHeader)
+	n, at := uint64(u16(b[10:])), uint64(pageHeader)
 	if n == 0xFFFF && len(b) >= pageHeader+8 {
-		n, at = order.Uint64(b[at:]), at+8
+		n, at = u64(b[at:]), at+8
 	}
-	if order.Uint16(b[8:]) != freePage || n > (uint64(len(b))-at)/8 {
-		p.wrong(fmt.Errorf("the list of free pages has kind %#x and %d of them", order.Uint16(b[8:]), n))
+	if u16(b[8:]) != freePage || n > (uint64(len(b))-at)/8 {
+		p.wrong(fmt.Errorf("the list of free pages has kind %#x and %d of them", u16(b[8:]), n))
 		return
 	}
 	last := uint64(1)
 	for i := range n {
-		id := order.Uint64(b[at+8*i:])
+		id := u64(b[at+8*i:])
 		if id <= last || id >= p.high || p.used[id] {
 			p.wrong(fmt.Errorf("page %d is listed as free", id))
 			return

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,7 +86,7 @@ func TestInspectGoesOnBehindADamagedPage(t *testing.T) {
 	b, want := sample(t, 500)
 	at := bytes.LastIndex(b, []byte("key 250"))
 	page := at / 4096 * 4096
-	for order.Uint64(b[page:]) != uint64(page/4096) || order.Uint16(b[page+8:]) != leafPage {
+	for u64(b[page:]) != uint64(page/4096) || u16(b[page+8:]) != leafPage {
 		page -= 4096
 	}
 	b[page+8] ^= 0xff // not a leaf any more
@@ -116,6 +117,5 @@ func FuzzInspect(f *testing.F) {
 }
 
 func seal(m []byte) {
-	sum := fnvSum(m[:56])
-	order.PutUint64(m[56:], sum)
+	binary.LittleEndian.PutUint64(m[56:], fnvSum(m[:56]))
 }

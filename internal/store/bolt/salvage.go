@@ -69,7 +69,7 @@ func (j *Journal) salvage() error {
 	}
 	c.flush()
 	j.log.Error("the journal was damaged: what could be read is kept, the rest is lost", "file", j.path, "moved to", aside, "faults", c.faults,
-		"first fault", c.first, "intents", c.kept["intents"], "audit", c.kept["audit"], "registrations", c.kept["records"])
+		"first fault", c.first, "intents", c.kept[intentsBucket], "audit", c.kept[auditBucket], "registrations", c.kept[recordsBucket])
 	return c.failed
 }
 
@@ -90,7 +90,7 @@ type copied struct {
 
 // take keeps the entry if it is one of ours, as it was written.
 func (c *copier) take(bucket [][]byte, k, v []byte) {
-	depth := map[string]int{"intents": 1, "audit": 1, "records": 2}
+	depth := map[string]int{intentsBucket: 1, auditBucket: 1, recordsBucket: 2}
 	if len(bucket) == 0 || depth[string(bucket[0])] != len(bucket) {
 		return
 	}
