@@ -74,8 +74,7 @@ func (f *fleet) serve(service string, handler http.Handler) (kill func()) {
 	f.t.Helper()
 	s := httptest.NewServer(handler)
 	kill = sync.OnceFunc(func() {
-		_ = s.Listener.Close()
-		s.CloseClientConnections()
+		_ = s.Config.Close() // at once, with every connection
 		s.Close()
 	})
 	f.t.Cleanup(kill)
