@@ -134,7 +134,7 @@ func testDeltaHasTheLatestActionOfEach(t *testing.T) {
 // Case 33. Each list that is read is checked against the hash it carries while 200 write, and the last one against the store.
 func testBigListsAndManyAtOnce(t *testing.T) {
 	b := newBench(t, store.Options{})
-	const writers, rounds = 200, 10
+	const writers, rounds = 200, 6
 	var work sync.WaitGroup
 	for w := range writers {
 		work.Go(func() {
@@ -196,11 +196,65 @@ func (b *bench) readable(path string, headers ...string) *eurekawire.Application
 	return list
 }
 
+// A client that reads the list once and merges deltas from then on, as all of them do, has at every moment what the hash says,
+// whatever is written meanwhile; so it never needs the list again.
+func TestPollingClientStaysInStep(t *testing.T) {
+	b := newBench(t, store.Options{})
+	var work sync.WaitGroup
+	for w := range 8 {
+		work.Go(func() {
+			r := rand.New(rand.NewPCG(3, uint64(w)))
+			for range 150 {
+				path := fmt.Sprintf("/eureka/apps/APP%d/i%d", r.IntN(5), r.IntN(30))
+				switch r.IntN(4) {
+				case 0:
+					b.do("DELETE", path, "")
+				case 1:
+					b.do("PUT", path+"/status?value=DOWN", "")
+				default:
+					b.register(ordinary(path[len("/eureka/apps/"):len("/eureka/apps/APP0")], path[len("/eureka/apps/APP0/"):]))
+				}
+			}
+		})
+	}
+	have := map[string]eurekawire.Status{}
+	merge := func(list *eurekawire.Applications) {
+		var counts eurekawire.Counts
+		for _, app := range list.Apps {
+			for _, in := range app.Instances {
+				if have[app.Name+"/"+in.InstanceID] = in.Status; in.ActionType == eurekawire.Deleted {
+					delete(have, app.Name+"/"+in.InstanceID)
+				}
+			}
+		}
+		for _, s := range have {
+			counts.Add(s, 1)
+		}
+		if counts.Hash() != list.HashCode {
+			t.Errorf("after merging version %s the client's hash is %s, the server's %s", list.Version, counts.Hash(), list.HashCode)
+		}
+	}
+	merge(b.list("apps"))
+	written := make(chan struct{})
+	go func() { work.Wait(); close(written) }()
+	for polls := 0; ; polls++ {
+		merge(b.list("apps/delta"))
+		select {
+		case <-written:
+			if merge(b.list("apps/delta")); polls < 3 || len(have) == 0 {
+				t.Errorf("%d polls, %d instances at the end", polls, len(have))
+			}
+			return
+		default:
+		}
+	}
+}
+
 // A list that is put together from blocks kept from before must equal one made at once, whatever came and went.
 func TestListsFromKeptBlocksEqualNewOnes(t *testing.T) {
 	b := newBench(t, store.Options{})
 	r := rand.New(rand.NewPCG(1, 2))
-	for step := range 20 {
+	for step := range 10 {
 		for range r.IntN(60) {
 			app, id := fmt.Sprintf("APP%d", r.IntN(6)), fmt.Sprintf("i%d", r.IntN(100))
 			if r.IntN(4) == 0 {

@@ -208,13 +208,14 @@ func (e *echo) read(b []byte, service string) error {
 
 func (e *echo) setFlags(flags, centre byte) bool {
 	name, class := centre&15, centre>>4
-	if flags>>actionShift > 3 || int(name) >= len(centreNames()) || int(class) >= len(centreClasses()) {
+	names, classes := centreNames(), centreClasses()
+	if flags>>actionShift > 3 || int(name) >= len(names) || int(class) >= len(classes) {
 		return false
 	}
 	e.Port.Enabled, e.SecurePort.Enabled = flags&portOn != 0, flags&secureOn != 0
 	e.Coordinating = flags&coordinating != 0
 	e.ActionType = actions()[flags>>actionShift]
-	e.DataCenter.Name, e.DataCenter.Class = centreNames()[name], centreClasses()[class]
+	e.DataCenter.Name, e.DataCenter.Class = names[name], classes[class]
 	return true
 }
 
