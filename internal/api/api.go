@@ -31,7 +31,8 @@ type API struct {
 	seal     *seal
 	feeds    feeds
 	watchers atomic.Int64
-	buffers  sync.Pool // of *[]byte, for bodies and lists
+	crowded  atomic.Bool // a watcher was refused since there was room
+	buffers  sync.Pool   // of *[]byte, for bodies and lists
 }
 
 // Options configures an API. The zero value is ready to use.
@@ -109,7 +110,7 @@ func (a *API) checkWrite(r *http.Request) error {
 	if _, err := netip.ParseAddr(host); err == nil || a.hosts[strings.ToLower(host)] {
 		return nil
 	}
-	return &muster.Error{Code: muster.Denied, Err: fmt.Errorf("host %q is not a name of this server: use its IP address, or have the server told the name", host)}
+	return &muster.Error{Code: muster.Denied, Err: fmt.Errorf("host %.200q is not a name of this server: use its IP address, or start it with --hosts NAME", host)}
 }
 
 func (a *API) loaded() bool {

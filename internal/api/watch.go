@@ -59,12 +59,21 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	if n := a.watchers.Add(1); n > int64(a.opt.MaxWatchers) {
 		a.watchers.Add(-1)
+		if a.crowded.CompareAndSwap(false, true) {
+			a.opt.Log.Warn("too many watchers, more are refused", "max", a.opt.MaxWatchers)
+		}
 		writeError(w, &muster.Error{
 			Code: muster.Unavailable, After: 5 * time.Second, Err: fmt.Errorf("%d clients watch already, no more are served", a.opt.MaxWatchers),
 		})
 		return
 	}
-	defer a.watchers.Add(-1)
+	defer func() {
+		if a.watchers.Add(-1) < int64(a.opt.MaxWatchers)*9/10 {
+			a.crowded.Store(false)
+		}
+	}()
+	// A server's limit on the time to read a request must not end an answer that goes on; recorders in tests have none.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	switch {
 	case r.Method == http.MethodHead:
 		w.Header().Set("Content-Type", nativewire.EventType)

@@ -62,7 +62,7 @@ func over[T any](d *Driver, ctx context.Context, r *request, try func(host strin
 		n := (int(first) + i) % len(d.opt.Hosts)
 		out, err = try(d.opt.Hosts[n])
 		if err == nil || muster.CodeOf(err) != muster.Unavailable || ctx.Err() != nil {
-			d.current.Store(uint32(n))
+			d.use(uint32(n))
 			break
 		}
 		if r.once && !unsent(err) {
@@ -73,6 +73,13 @@ func over[T any](d *Driver, ctx context.Context, r *request, try func(host strin
 		d.current.CompareAndSwap(first, (first+1)%uint32(len(d.opt.Hosts)))
 	}
 	return out, d.named(ctx, r, err)
+}
+
+// use stays with a host.
+func (d *Driver) use(n uint32) {
+	if old := d.current.Swap(n); old != n {
+		d.log.Info("another server answers", "was", d.opt.Hosts[old], "now", d.opt.Hosts[n])
+	}
 }
 
 // named completes an error: the operation it came from, or that the driver or the caller ended it.
