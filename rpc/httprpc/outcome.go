@@ -88,7 +88,7 @@ func retryAfter(s string, now time.Time) time.Duration {
 // resultOfError says what went wrong with an attempt that has no answer. The contexts tell, better than the error, whether the
 // caller gave up or time ran out. Only what failed before there was a connection was certainly not sent.
 func resultOfError(call, attempt context.Context, err error) muster.Result {
-	if ended(call) {
+	if call.Err() == context.Canceled {
 		return muster.Result{Outcome: muster.Excluded, Err: &muster.Error{Code: muster.Canceled, Err: err}}
 	}
 	res := muster.Result{Outcome: muster.Failure, Unsent: neverConnected(err)}

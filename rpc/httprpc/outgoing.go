@@ -46,10 +46,13 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 
 // schemes returns what endpoints a request may go to.
 func schemes(req *http.Request) (string, bool) {
-	if req.URL == nil {
+	switch {
+	case req.URL == nil:
 		return "", false
+	case req.URL.Scheme == "http":
+		return "http,https", true
 	}
-	return whole(req.URL.Scheme)
+	return "https", req.URL.Scheme == "https"
 }
 
 func redacted(req *http.Request) string {

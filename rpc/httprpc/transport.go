@@ -1,7 +1,6 @@
 package httprpc
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"time"
@@ -134,17 +133,3 @@ func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*a
 	ans.lift()
 	return ans, ans.result
 }
-
-// whole is the scheme that call asks of instances for a URL's.
-func whole(scheme string) (string, bool) {
-	switch scheme {
-	case "http":
-		return "http,https", true
-	case "https":
-		return "https", true
-	}
-	return "", false
-}
-
-// ended says whether ctx is over because its caller gave up, rather than because time ran out.
-func ended(ctx context.Context) bool { return ctx.Err() == context.Canceled }
