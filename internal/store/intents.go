@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +41,29 @@ func (i *intents) size() int {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	return len(i.byKey)
+}
+
+// lapsed is an intent whose time is over.
+type lapsed struct {
+	key    muster.Key
+	intent *muster.Intent
+}
+
+// over returns the intents whose time is over, oldest first, and when the next one's will be (zero: none).
+func (i *intents) over(now time.Time) (over []lapsed, next time.Time) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	for key, it := range i.byKey {
+		switch {
+		case it.Until.IsZero():
+		case !it.Until.After(now):
+			over = append(over, lapsed{key, it})
+		case next.IsZero() || it.Until.Before(next):
+			next = it.Until
+		}
+	}
+	slices.SortFunc(over, func(a, b lapsed) int { return cmp.Compare(a.intent.Rev, b.intent.Rev) })
+	return over, next
 }
 
 // Intent returns what an operator wants for key, or nil. The instance need not be registered.
@@ -148,23 +173,29 @@ func (s *Store) do(a *act) (*muster.Intent, error) {
 	return out.intent, out.err
 }
 
-// resolve checks an act against the intent that is there and says what to write; stored is nil when it removes one.
-func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Time) (write Act, stored *muster.Intent, err error) {
+// idle reports whether the act removes what is not there.
+func (a *act) idle(current *muster.Intent) bool {
+	return a.intent != nil && a.intent.Rev == 0 && a.intent.Empty() && current == nil
+}
+
+// resolve checks an act against the intent that is there and says what to write.
+func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Time) (Act, error) {
 	if a.intent == nil {
 		rec := a.audit
 		rec.ID, rec.At = id, now
-		return Act{Audit: rec}, nil, nil
+		return Act{Audit: rec}, nil
 	}
 	var rev uint64
 	if current != nil {
 		rev = current.Rev
 	}
 	if a.intent.Rev != rev {
-		return Act{}, nil, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Conflict, Err: stale(a.intent.Rev, current)}
+		return Act{}, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Conflict, Err: stale(a.intent.Rev, current)}
 	}
 	if current == nil && !room && !a.intent.Empty() {
-		return Act{}, nil, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d intents are kept already; remove some first", MaxIntents)}
+		return Act{}, &muster.Error{Service: a.key.Service, Instance: a.key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d intents are kept already; remove some first", MaxIntents)}
 	}
+	var stored *muster.Intent
 	if !a.intent.Empty() {
 		next := *a.intent
 		next.At, next.Rev = now, id
@@ -176,7 +207,15 @@ func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Tim
 	}
 	return Act{Intent: true, Audit: muster.AuditRecord{
 		ID: id, At: now, Op: op, Key: a.key, Proven: a.who.Proven, Claimed: a.who.Claimed, Why: a.intent.Why, Before: current, After: stored,
-	}}, stored, nil
+	}}, nil
+}
+
+// outcome is the intent to answer with once the act is written.
+func (a *act) outcome(written Act) *muster.Intent {
+	if a.intent == nil || written.Audit.After != nil {
+		return written.Audit.After
+	}
+	return &muster.Intent{By: a.intent.By, Why: a.intent.Why, At: written.Audit.At}
 }
 
 func stale(rev uint64, current *muster.Intent) error {
@@ -184,4 +223,21 @@ func stale(rev uint64, current *muster.Intent) error {
 		return fmt.Errorf("the intent with revision %d is not there any more; read it again", rev)
 	}
 	return fmt.Errorf("the intent has revision %d, written by %q at %s, not %d; read it again", current.Rev, current.By, current.At.UTC().Format(time.RFC3339), rev)
+}
+
+// attach gives the record at key, if there is one, the intent that is there now.
+func (s *Store) attach(key muster.Key) {
+	sp := s.space(key.Namespace)
+	if sp == nil {
+		return
+	}
+	_, changed, _ := sp.update(key, func(old *Record) (*Record, error) {
+		if old == nil || old.Instance.Intent == s.intents.get(key) {
+			return old, nil
+		}
+		return old.Next(nil), nil
+	})
+	if changed {
+		sp.announce()
+	}
 }

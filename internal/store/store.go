@@ -74,7 +74,7 @@ const (
 var ErrLoading = errors.New("the store is still loading its journal; try again in a moment")
 
 // Open starts a store. Loading the journal goes on in the background: until [Store.Loaded] is closed every read and write is
-// refused with [ErrLoading] and lists are empty, so faces must not serve them.
+// refused with [ErrLoading] and lists are not complete, so faces must not serve them.
 func Open(opt Options) (*Store, error) {
 	if opt.Retention <= 0 {
 		opt.Retention = DefaultRetention
