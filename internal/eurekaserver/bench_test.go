@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -242,6 +243,20 @@ func dialFetch(b *testing.B, addr string, form eurekawire.Form, coding string) f
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkRebuild makes the whole compressed list anew, as after a change to every instance; B is its size.
+func BenchmarkRebuild(b *testing.B) {
+	s, _ := newFleet(b)
+	for _, form := range []eurekawire.Form{eurekawire.JSONFull, eurekawire.XMLFull} {
+		b.Run(strings.ReplaceAll(form.String(), " ", "-"), func(b *testing.B) {
+			for b.Loop() {
+				fresh := &bench{b, s.store, eurekaserver.New(s.store, eurekaserver.Options{})}
+				a := fresh.want(200, "GET", "/eureka/apps", "Accept", form.ContentType(), "Accept-Encoding", "gzip")
+				b.ReportMetric(float64(len(a.body)), "B")
+			}
+		})
 	}
 }
 
