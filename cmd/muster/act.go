@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +12,6 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
-	"github.com/muster-go/muster/registry/open"
 )
 
 // act is what disable, enable, weight and the other verbs share: choose instances, show before and after, ask, write the
@@ -252,128 +248,6 @@ func revOf(it *muster.Intent) uint64 {
 	return it.Rev
 }
 
-// show prints each instance before and after, and the share of the traffic that moves.
-func (a *act) show(m move, edits []edit, ahead bool) error {
-	records := make([]nativewire.AuditRecord, len(edits))
-	var names []string
-	for i, e := range edits {
-		records[i] = e.record
-		if e.record.ID == 0 {
-			records[i] = a.unwritten(&e)
-		}
-		names = append(names, e.instance.Key().String())
-	}
-	if ahead && a.c.structured() && !a.dryRun {
-		return nil
-	}
-	err := a.c.print(printed{
-		Value: nativewire.List[nativewire.AuditRecord]{Items: records},
-		Names: names,
-		Table: func(bool) *table {
-			t := newTable(a.c.paint(), "INSTANCE", "BEFORE", "EFFECTIVE", "SHARE", "BECAUSE")
-			for i, e := range edits {
-				before, after := m.before[i], m.after[i]
-				if e.absent {
-					t.add(e.instance.ID, wish(e.before), wish(&e.after), "", "not registered now")
-					continue
-				}
-				t.add(e.instance.ID, standing(before), standing(after), percent(before.Share)+" → "+percent(after.Share), after.Effective.Because)
-			}
-			return t
-		},
-	})
-	if err != nil {
-		return err
-	}
-	a.c.say("%s", m.String())
-	return nil
-}
-
-// unwritten is the record that the act would leave.
-func (a *act) unwritten(e *edit) nativewire.AuditRecord {
-	k := e.instance.Key()
-	after := &e.after
-	if after.Empty() {
-		after = nil
-	}
-	return nativewire.AuditRecord{
-		Op: "intent", Namespace: k.Namespace, Service: k.Service, Instance: k.ID, Claimed: a.c.text("by"), Why: a.why,
-		Before: nativewire.FromIntent(e.before), After: nativewire.FromIntent(after),
-	}
-}
-
-// epilogue says who sees what was done, how long it lasts and how it is undone.
-func (a *act) epilogue(store muster.IntentStore, edits []edit) {
-	for _, e := range edits {
-		if e.before != nil && !e.before.Until.IsZero() && !e.after.Until.Equal(e.before.Until) && !e.after.Empty() {
-			a.c.say("Note: what was set for %s before was to end at %s; now all of it ends %s.", e.instance.ID,
-				e.before.Until.UTC().Format(time.RFC3339), end(&e.after))
-		}
-	}
-	terms := store.Terms()
-	last := &edits[len(edits)-1].after
-	if last.Empty() {
-		a.c.say("Seen by: %s.", terms.Reaches)
-	} else {
-		a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, end(last))
-	}
-	if !last.Until.IsZero() && !terms.Expires {
-		a.c.say("This registry does not end it by itself: undo it in time.")
-	}
-	var ids []string
-	for _, e := range edits {
-		if e.record.ID != 0 {
-			ids = append(ids, strconv.FormatUint(e.record.ID, 10))
-		}
-	}
-	if len(ids) == len(edits) {
-		a.c.say("Undo: %s", a.c.command("undo "+strings.Join(ids, " ")))
-	}
-}
-
-// end says when an intent ends.
-func end(it *muster.Intent) string {
-	if it.Until.IsZero() {
-		return "when somebody says so"
-	}
-	return "by itself at " + it.Until.UTC().Format(time.RFC3339)
-}
-
-// command is a command line that talks to the same registry as this one.
-func (c *cli) command(rest string) string {
-	line := "muster"
-	for _, name := range []string{"registry", "namespace"} {
-		if v := c.set.values[name]; strings.HasPrefix(v.From, "flag") {
-			line += " --" + name + " " + open.Mask(v.Value)
-		}
-	}
-	if c.configPath != "" {
-		line += " --config " + c.configPath
-	}
-	return line + " " + rest
-}
-
-// confirm asks on a terminal; without one it is a mistake not to have said --yes.
-func (c *cli) confirm(ctx context.Context, question string) error {
-	if !isTerminal(c.stdin) {
-		return usage("%s Nobody can be asked here: say --yes, or look first with --dry-run", question)
-	}
-	fmt.Fprintf(c.stderr, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() { // a read of the terminal cannot be given up; the program ends with it
-		line, _ := bufio.NewReader(c.stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case a := <-answer:
-		if a == "y" || a == "yes" {
-			return nil
-		}
-	case <-ctx.Done():
-	}
-	return &exitError{exitFailed, errors.New("nothing was changed")}
-}
-
 // same reports whether two intents ask for the same, whoever asked and why.
 func same(a, b *muster.Intent) bool {
 	if a.Empty() || b.Empty() {
@@ -387,30 +261,4 @@ func equal[T comparable](a, b *T) bool {
 		return a == b
 	}
 	return *a == *b
-}
-
-// standing is an instance's part in the traffic in two words.
-func standing(s muster.Standing) string {
-	if s.Effective.Up() {
-		return fmt.Sprintf("up, weight %d", s.Effective.Weight)
-	}
-	return s.Effective.Status.String()
-}
-
-// wish is what an intent asks for.
-func wish(it *muster.Intent) string {
-	if it.Empty() {
-		return "nothing"
-	}
-	var out []string
-	if it.Enabled != nil {
-		out = append(out, map[bool]string{true: "enabled", false: "disabled"}[*it.Enabled])
-	}
-	if it.Weight != nil {
-		out = append(out, fmt.Sprintf("weight %d", *it.Weight))
-	}
-	if it.Note != "" {
-		out = append(out, strconv.Quote(it.Note))
-	}
-	return strings.Join(out, ", ")
 }

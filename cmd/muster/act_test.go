@@ -39,6 +39,7 @@ Undo: muster undo 1
 }
 
 func TestActsOnIntents(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		acts []string // one after the other
@@ -138,6 +139,7 @@ func TestActsInJSONAreAuditRecords(t *testing.T) {
 }
 
 func TestForEndsAnActByItself(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
 	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--for", "2s")

@@ -135,6 +135,7 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 }
 
 func TestEachFindingIsProvokedAndFoundAlone(t *testing.T) {
+	t.Parallel()
 	cases := provoked()
 	for _, f := range findings() {
 		t.Run(f.Code, func(t *testing.T) {

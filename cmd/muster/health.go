@@ -92,14 +92,18 @@ func (h health) await(ctx context.Context, within time.Duration) error {
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	last := errors.New("it was not asked")
 	for {
 		err := h.check(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil { // else the check was cut off, which says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return &exitError{exitTimeout, fmt.Errorf("%s: %w: %w", h, context.Cause(ctx), err)}
+			return &exitError{exitTimeout, fmt.Errorf("%s: %w: %w", h, context.Cause(ctx), last)}
 		case <-tick.C:
 		}
 	}

@@ -3,9 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +24,9 @@ import (
 
 // asProgram in the environment makes the test binary the muster program, for tests that need a process.
 const asProgram = "MUSTER_TEST_AS_PROGRAM"
+
+// asService in the environment makes the test binary an HTTP service at that address.
+const asService = "MUSTER_TEST_AS_SERVICE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
@@ -165,5 +174,38 @@ func await(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("waited 10 s for %s", what)
 		}
 		<-tick.C
+	}
+}
+
+// serveForTest answers until it is told to stop. SIGTERM ends it with exit code 7, SIGINT with 8; SIGHUP is told and survived;
+// "/exit" ends it with 9, "/sick" makes "/health" fail.
+func serveForTest(addr string) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Println("service:", err)
+		os.Exit(1)
+	}
+	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/exit":
+			os.Exit(9)
+		case "/health":
+		case "/unhealthy":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			body, _ := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, body)
+		}
+	}))
+	for s := range signals {
+		fmt.Println("service: got", s)
+		switch s {
+		case syscall.SIGTERM:
+			os.Exit(7)
+		case syscall.SIGINT:
+			os.Exit(8)
+		}
 	}
 }

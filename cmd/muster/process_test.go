@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,42 +19,6 @@ import (
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/server"
 )
-
-// asService in the environment makes the test binary an HTTP service at that address.
-const asService = "MUSTER_TEST_AS_SERVICE"
-
-// serveForTest answers until it is told to stop. SIGTERM ends it with exit code 7, SIGINT with 8; SIGHUP is told and survived;
-// "/exit" ends it with 9, "/sick" makes "/health" fail.
-func serveForTest(addr string) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		fmt.Println("service:", err)
-		os.Exit(1)
-	}
-	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/exit":
-			os.Exit(9)
-		case "/health":
-		case "/unhealthy":
-			w.WriteHeader(http.StatusServiceUnavailable)
-		default:
-			body, _ := io.ReadAll(r.Body)
-			fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, body)
-		}
-	}))
-	for s := range signals {
-		fmt.Println("service: got", s)
-		switch s {
-		case syscall.SIGTERM:
-			os.Exit(7)
-		case syscall.SIGINT:
-			os.Exit(8)
-		}
-	}
-}
 
 // freeAddr is an address that was free a moment ago.
 func freeAddr(t *testing.T) string { return closedPort(t) }
@@ -130,6 +93,7 @@ func (l *lab) up(id string) bool {
 }
 
 func TestRegisterLeavesBeforeItStopsTheCommand(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	addr := freeAddr(t)
 	p := l.service(addr, "--drain", "400ms", "--health", "/health", "--zone", "eu-1a", "-l", "team=checkout", "--weight", "5", "--version", "1.4")
@@ -147,12 +111,11 @@ func TestRegisterLeavesBeforeItStopsTheCommand(t *testing.T) {
 	if strings.Contains(p.out.String(), "service: got terminated") {
 		t.Error("the command was stopped before callers could notice")
 	}
-	if res, err := http.Get("http://" + addr + "/x"); err != nil {
+	if res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(mustRequest(t, "http://"+addr+"/x")); err != nil {
 		t.Errorf("it does not answer while it leaves: %v", err)
 	} else {
 		res.Body.Close()
 	}
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if code := p.code(t); code != 7 {
 		t.Errorf("exit code %d, want the command's 7", code)
 	}
@@ -165,6 +128,7 @@ func TestRegisterLeavesBeforeItStopsTheCommand(t *testing.T) {
 }
 
 func TestRegisterEndsWithItsCommand(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	addr := freeAddr(t)
 	p := l.service(addr)
@@ -178,6 +142,7 @@ func TestRegisterEndsWithItsCommand(t *testing.T) {
 }
 
 func TestRegisterHandsInterruptOnAsInterrupt(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	p := l.service(freeAddr(t), "--drain", "10ms")
 	p.Process.Signal(os.Interrupt)
@@ -187,6 +152,7 @@ func TestRegisterHandsInterruptOnAsInterrupt(t *testing.T) {
 }
 
 func TestRegisterSurvivesARestartOfTheRegistry(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := newLabWith(t, server.Options{})
 	at := l.server.Addr().String()
@@ -219,6 +185,7 @@ func mustRequest(t *testing.T, url string) *http.Request {
 }
 
 func TestRegisterRefusesWhatCannotBe(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	addr := freeAddr(t)
 	exe, _ := os.Executable()
@@ -252,6 +219,7 @@ func TestRegisterRefusesWhatCannotBe(t *testing.T) {
 }
 
 func TestServeSaysWhereItIsAndStopsInOrder(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	data := filepath.Join(t.TempDir(), "data")
 	p := l.program(nil, "serve", "--listen", "127.0.0.1:0", "--data", data)

@@ -58,6 +58,7 @@ func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 }
 
 func TestRegistryByNameTakesItsNamespace(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080", inNamespace("live"))
 	l.env["ADDR"] = l.server.Addr().String()
@@ -97,6 +98,7 @@ func TestRegistryByNameTakesItsNamespace(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
