@@ -86,7 +86,7 @@ func (d *Driver) Renew(ctx context.Context, ins []*muster.Instance) ([]muster.La
 		n := min(len(beats), nativewire.MaxBeats)
 		refused, err := d.renewHandles(ctx, beats[:n])
 		if err != nil {
-			return nil, err
+			return lapses, err
 		}
 		for _, l := range refused {
 			if l.Code == muster.Conflict {
