@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"fmt"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,15 +81,14 @@ type poolKey struct{ service, scheme string }
 
 // pool is what a client knows of one (service, scheme).
 type pool struct {
-	key     poolKey                    // folded
-	targets map[string]*balance.Target // by instance ID; guarded by Client.mu
-	now     atomic.Pointer[candidates]
+	key poolKey // folded
+	now atomic.Pointer[candidates]
 }
 
-// candidates is one state of a pool: those that may get traffic, and how to choose among them. It is immutable.
+// candidates is one state of a pool: whom it knows, and how to choose among those that may get traffic. It is immutable.
 type candidates struct {
 	snap    *Snapshot
-	members []member // as given to choose
+	members []member // every instance with an endpoint of the scheme, by ID; as given to choose
 	choose  *balance.Pool
 }
 
@@ -96,7 +96,7 @@ type member struct {
 	in     *Instance
 	end    Endpoint
 	target *balance.Target
-	weight int
+	weight int // 0: gets no traffic
 }
 
 // candidates returns the pool's newest state. A service that the registry does not list has none, and no pool is made for it.
@@ -113,7 +113,7 @@ func (c *Client) candidates(service, scheme string) *candidates {
 	key := poolKey{Fold(service), scheme}
 	p := c.byName[key]
 	if p == nil {
-		p = &pool{key: key, targets: make(map[string]*balance.Target)}
+		p = &pool{key: key}
 		c.byName[key] = p
 		c.rebuild(p, snap)
 	}
@@ -149,36 +149,60 @@ func (c *Client) update(t *Table) {
 // Ejection, slow start and subsets belong here too, when they come.
 func (c *Client) rebuild(p *pool, snap *Snapshot) {
 	next := &candidates{snap: snap}
-	targets := make(map[string]*balance.Target, len(p.targets))
-	var choices []balance.Member
-	if snap != nil {
-		next.members = make([]member, 0, len(snap.Instances))
-		choices = make([]balance.Member, 0, len(snap.Instances))
-		for _, in := range snap.Instances {
-			end, ok := in.Endpoint(p.key.scheme)
-			if !ok {
-				continue
-			}
-			t := p.targets[in.ID]
-			if t == nil {
-				t = new(balance.Target)
-			}
-			targets[in.ID] = t
-			up, weight := in.effectively()
-			if !up {
-				continue
-			}
-			next.members = append(next.members, member{in, end, t, weight})
-			choices = append(choices, balance.Member{Target: t, Weight: weight, Zone: in.Zone, Tier: in.Tier})
-		}
-	}
 	var prev *balance.Pool
+	var before []member
 	if old := p.now.Load(); old != nil {
-		prev = old.choose
+		prev, before = old.choose, old.members
+	}
+	if snap != nil {
+		next.members = successors(before, snap.Instances, p.key.scheme)
+	}
+	choices := make([]balance.Member, len(next.members))
+	for i := range next.members {
+		m := &next.members[i]
+		choices[i] = balance.Member{Target: m.target, Weight: m.weight, Zone: m.in.Zone, Tier: m.in.Tier}
 	}
 	next.choose = balance.NewPool(balance.Policy(c.opt.Policy), c.opt.Zone, choices, prev)
-	p.targets = targets
 	p.now.Store(next)
+}
+
+// successors walks both lists, which are sorted by ID, side by side: an instance that is known keeps its counters, and one that
+// is the same as before costs no more than a copy.
+func successors(before []member, ins []*Instance, scheme string) []member {
+	members := make([]member, 0, len(ins))
+	for _, in := range ins {
+		for len(before) > 0 && before[0].in != in && before[0].in.ID < in.ID {
+			before = before[1:]
+		}
+		if len(before) > 0 && before[0].in == in {
+			members = append(members, before[0])
+			continue
+		}
+		end, ok := in.Endpoint(scheme)
+		if !ok {
+			continue
+		}
+		m := member{in: in, end: end}
+		if up, weight := in.effectively(); up {
+			m.weight = weight
+		}
+		if len(before) > 0 && before[0].in.ID == in.ID {
+			m.target = before[0].target
+		} else {
+			m.target = new(balance.Target)
+		}
+		members = append(members, m)
+	}
+	return members
+}
+
+// target returns the counters of the instance with that ID, or nil.
+func (cs *candidates) target(id string) *balance.Target {
+	i := sort.Search(len(cs.members), func(i int) bool { return cs.members[i].in.ID >= id })
+	if i < len(cs.members) && cs.members[i].in.ID == id {
+		return cs.members[i].target
+	}
+	return nil
 }
 
 // loadWait bounds how long a first call waits for the first list when its context has no end.

@@ -42,7 +42,7 @@ func (c *Client) Explain(service string) Explanation {
 			continue
 		}
 		for i := range ex.Rows {
-			if t := p.targets[ex.Rows[i].Instance.ID]; t != nil {
+			if t := p.now.Load().target(ex.Rows[i].Instance.ID); t != nil {
 				s := t.Stats()
 				st := &ex.Rows[i].Stats
 				st.InFlight += s.InFlight

@@ -35,7 +35,7 @@ func (c *Client) Pick(ctx context.Context, call Call) (Pick, error) {
 
 func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) (Pick, error) {
 	cs := c.candidates(call.Service, call.Scheme)
-	if cs == nil || len(cs.members) == 0 {
+	if cs == nil || cs.choose.Len() == 0 {
 		if err := c.ready(ctx); err != nil {
 			return Pick{}, wrap("call", Key{Service: call.Service}, err)
 		}
@@ -78,7 +78,7 @@ func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*b
 	best, total, rank := -1, 0, 0
 	for i := range cs.members {
 		m := &cs.members[i]
-		if slices.Contains(tried, m.target) || !accept(m.in) {
+		if m.weight == 0 || slices.Contains(tried, m.target) || !accept(m.in) {
 			continue
 		}
 		r := m.in.Tier
