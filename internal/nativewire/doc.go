@@ -8,15 +8,16 @@
 //
 // # Heartbeats
 //
-// Registering answers with a handle: 64 bits that name the lease, part of them random. A handle is told to nobody but the
-// owner, so sending it proves ownership; it dies with the lease, so a stale or forged one is not_found. A frame of handles
-// ([AppendFrame]) is answered by the positions that were not extended ([AppendReply]): conflict when the store still remembers
-// that another owner took the key over, else not_found. Whoever is told not_found asks again by name ([Heartbeats], JSON), with its owner: that answer tells a forgotten lease (register again) from a key taken over by another
+// Registering answers with a handle: 64 bits that name the lease and cannot be guessed from another one. A handle is told to
+// nobody but the owner, so sending it proves ownership; it dies with the lease, so a stale or forged one is not_found. A frame
+// of handles ([AppendFrame]) is answered by the positions that were not extended ([AppendReply]): conflict when the store
+// still remembers that another owner took the key over, else not_found. Whoever is told not_found asks again by name
+// ([Heartbeats], JSON), with its owner: that answer tells a forgotten lease (register again) from a key taken over by another
 // owner (stop), and brings the new handle after the server was restarted.
 //
 // # Watch
 //
 // A stream of server-sent events ([Event]). "reset" begins the list anew, "put" and "delete" change it, and nothing of this
-// counts until "sync", which carries the id to resume from and the numbers to check against; "confirm" says that nothing has
-// changed since. A reader therefore never shows a part of a change, nor a part of a list.
+// counts until "sync", which carries the id to resume from; "confirm" says that nothing has changed since. A reader therefore
+// never shows a part of a change, nor a part of a list.
 package nativewire

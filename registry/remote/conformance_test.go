@@ -9,8 +9,12 @@ import (
 	"github.com/muster-go/muster/registry/registrytest"
 )
 
-func TestConformance(t *testing.T) {
-	registrytest.Run(t, registrytest.Harness{
+func TestConformance(t *testing.T) { registrytest.Run(t, harness()) }
+
+func BenchmarkDriver(b *testing.B) { registrytest.Bench(b, harness()) }
+
+func harness() registrytest.Harness {
+	return registrytest.Harness{
 		New:      func(tb testing.TB) registrytest.Backend { return backend(startServer(tb)) },
 		TTL:      time.Second,
 		Sweep:    time.Second,
@@ -19,7 +23,7 @@ func TestConformance(t *testing.T) {
 			registrytest.LostSignal: "a driver learns that a lease is gone from its next heartbeat",
 			registrytest.Leaving:    "leaving is registering as out_of_service",
 		},
-	})
+	}
 }
 
 func backend(s *server) registrytest.Backend {

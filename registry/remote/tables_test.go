@@ -192,3 +192,41 @@ func FuzzTables(f *testing.F) {
 		}
 	})
 }
+
+// A list of 10,000 instances, from bytes to a table; then one change to it.
+func BenchmarkTables10k(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(reset(10_000))
+	for i := range 10_000 {
+		text.WriteString(put(fmt.Sprintf("service-%d", i/100), fmt.Sprintf("10.0.%d.%d:8080", i>>8, i&255), "eu-1a"))
+	}
+	text.WriteString(syncAt("1.10000"))
+	read := func(b *testing.B, tb *tables, text string) (last *muster.Table) {
+		r := nativewire.NewEventReader(strings.NewReader(text))
+		for {
+			ev, err := r.Next()
+			if err != nil {
+				return last
+			}
+			if last, err = tb.apply(&ev); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("list", func(b *testing.B) {
+		for b.Loop() {
+			if t := read(b, newTables("default", nil, nil), text.String()); len(t.Services) != 100 {
+				b.Fatalf("%d services", len(t.Services))
+			}
+		}
+	})
+	b.Run("change", func(b *testing.B) {
+		tb := newTables("default", nil, nil)
+		read(b, tb, text.String())
+		n := 10_000
+		for b.Loop() {
+			n++
+			read(b, tb, put("service-7", "10.0.2.190:8080", fmt.Sprint(n))+syncAt(fmt.Sprint("1.", n)))
+		}
+	})
+}
