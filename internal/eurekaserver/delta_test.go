@@ -134,7 +134,7 @@ func testDeltaHasTheLatestActionOfEach(t *testing.T) {
 // Case 33. Each list that is read is checked against the hash it carries while 200 write, and the last one against the store.
 func testBigListsAndManyAtOnce(t *testing.T) {
 	b := newBench(t, store.Options{})
-	const writers, rounds = 200, 6
+	const writers, rounds = 200, 5
 	var work sync.WaitGroup
 	for w := range writers {
 		work.Go(func() {

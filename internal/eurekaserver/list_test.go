@@ -30,12 +30,12 @@ func TestOneChangeMakesOneBlockAnew(t *testing.T) {
 	}
 	blocks := func() []*block {
 		v := st.View("default")
-		s.list(v, eurekawire.JSONFull, true)
-		return s.lists.get(sheetKey{namespace: "default", form: eurekawire.JSONFull, packed: true}).current.Load().blocks
+		s.list(v, eurekawire.JSONCompact, false)
+		return s.lists.get(sheetKey{namespace: "default", form: eurekawire.JSONCompact}).current.Load().blocks
 	}
 	var before []*block
 	made := 0
-	const n = 2000
+	const n = 800
 	for i := range n {
 		write(i)
 		after := blocks()
