@@ -121,8 +121,11 @@ func (c *cli) report(cmd *cobra.Command, err error) int {
 		return code
 	}
 	fmt.Fprintf(c.stderr, "muster: %s\n", strings.TrimSpace(err.Error()))
-	if code == exitUsage && cmd != nil {
+	switch {
+	case code == exitUsage && cmd != nil:
 		fmt.Fprintf(c.stderr, "See: %s --help\n", cmd.CommandPath())
+	case code == exitUnreachable && c.open != nil:
+		fmt.Fprintln(c.stderr, "Is muster serve running there? muster doctor looks closer.")
 	}
 	return code
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +17,7 @@ func (c *cli) topCommand() *cobra.Command {
 	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "top",
-		Short: "Show the services live, those that changed last first to see",
+		Short: "Show the services live, those that changed last on top",
 		Long: `Redraws a table of the services until interrupted: how many instances, how many may get traffic, what changed
 since top began and when. Without a terminal it prints the table once.`,
 		Example: `  muster top
@@ -73,8 +74,8 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 // drawTop draws one frame; what is left of an older, longer line is wiped at each line's end.
 func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally) {
 	up, all := 0, 0
-	t := newTable(c.paint(), "SERVICE", "UP", "INSTANCES", "CHANGES", "LAST", "EFFECTIVE", "BECAUSE")
-	for _, s := range v.Table.Services {
+	services := slices.Clone(v.Table.Services)
+	for _, s := range services {
 		name := muster.Fold(s.Service)
 		tl := tallies[name]
 		if tl == nil {
@@ -85,6 +86,12 @@ func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally)
 			tl.seen, tl.changes, tl.last = s, tl.changes+1, time.Now()
 		}
 		up, all = up+len(s.Up()), all+len(s.Instances)
+	}
+	last := func(s *muster.Snapshot) time.Time { return tallies[muster.Fold(s.Service)].last }
+	slices.SortStableFunc(services, func(a, b *muster.Snapshot) int { return last(b).Compare(last(a)) })
+	t := newTable(c.paint(), "SERVICE", "UP", "INSTANCES", "CHANGES", "LAST", "EFFECTIVE", "BECAUSE")
+	for _, s := range services {
+		tl := tallies[muster.Fold(s.Service)]
 		t.add(s.Service, strconv.Itoa(len(s.Up())), strconv.Itoa(len(s.Instances)), strconv.Itoa(tl.changes), age(tl.last), serviceStatus(s), whyNotAll(s))
 	}
 	fmt.Fprintf(b, "muster top · %s · %s of %s up · list confirmed %s ago", time.Now().Format("15:04:05"), strconv.Itoa(up), count(all, "instance"), age(v.Fresh))
