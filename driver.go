@@ -85,6 +85,11 @@ type (
 		LocalIP(ctx context.Context) (netip.Addr, error)
 	}
 
+	// Tenant is implemented by drivers that were opened for a namespace; a Registry without one of its own takes it from here.
+	Tenant interface {
+		Namespace() string
+	}
+
 	// Remover is implemented by drivers that can remove an instance that somebody else registered.
 	Remover interface {
 		// Remove deregisters k whoever owns it. Errors: NotFound, Unavailable, Denied.

@@ -285,3 +285,16 @@ func TestRegistryCloseClosesEveryRegistration(t *testing.T) {
 		}
 	})
 }
+
+// tenant is a driver opened for a namespace.
+type tenant struct{ *fake }
+
+func (tenant) Namespace() string { return "prod" }
+
+func TestRegistryTakesTheDriversNamespace(t *testing.T) {
+	r := muster.New(tenant{newFake()}, nil)
+	defer r.Close(t.Context())
+	if got := r.Namespace(); got != "prod" {
+		t.Errorf("namespace %q, want prod", got)
+	}
+}

@@ -32,7 +32,7 @@ type Registry struct {
 
 // Options configures a Registry. The zero value is ready to use; nil means the same.
 type Options struct {
-	Namespace string        // "" means DefaultNamespace; it must be the one the driver was opened for
+	Namespace string        // "" means the driver's own ([Tenant]), else DefaultNamespace
 	TTL       time.Duration // lease length asked for; 0 means 30 s. Heartbeats go out every third of it, less up to 10 % jitter
 	Drain     time.Duration // how long Leave waits for callers to notice; 0 means 5 s, negative not at all
 	Zone      string        // given to instances that state none
@@ -55,6 +55,9 @@ func New(d Driver, opt *Options) *Registry {
 	r := &Registry{driver: d, closed: make(chan struct{})}
 	if opt != nil {
 		r.opt = *opt
+	}
+	if t, ok := d.(Tenant); ok && r.opt.Namespace == "" {
+		r.opt.Namespace = t.Namespace()
 	}
 	r.opt.fill()
 	r.obs, r.log = r.opt.Observer, r.opt.Log

@@ -14,7 +14,7 @@ import (
 	"github.com/muster-go/muster/registry/open"
 )
 
-// registry opens the back end that --registry names, once. opt's namespace is filled in.
+// registry opens the back end that --registry names, once.
 func (c *cli) registry(opt *muster.Options) (*muster.Registry, error) {
 	if c.open != nil {
 		return c.open, nil
@@ -29,11 +29,6 @@ func (c *cli) registry(opt *muster.Options) (*muster.Registry, error) {
 	}
 	if opt == nil {
 		opt = new(muster.Options)
-	}
-	if opt.Namespace = namespace; namespace == "" {
-		if parsed, err := open.Parse(u); err == nil {
-			opt.Namespace = strings.TrimSuffix(parsed.Path, "/")
-		}
 	}
 	opt.Log = c.log
 	c.open = muster.New(d, opt)

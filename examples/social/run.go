@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/muster-go/muster"
@@ -52,7 +51,7 @@ func Run(ctx context.Context, role string, opt Options) error {
 		return err
 	}
 	registry := muster.New(driver, &muster.Options{
-		Namespace: namespaceOf(opt), TTL: opt.TTL, Drain: opt.Drain, Zone: opt.Zone, Log: opt.Log,
+		TTL: opt.TTL, Drain: opt.Drain, Zone: opt.Zone, Log: opt.Log,
 	})
 	store := NewRemoteStore(opt.Store)
 	defer store.Close()
@@ -63,18 +62,6 @@ func Run(ctx context.Context, role string, opt Options) error {
 		err = cerr
 	}
 	return err
-}
-
-// namespaceOf is the one that a registry of opt sees: the option's, or the URL's.
-func namespaceOf(opt Options) string {
-	if opt.Namespace != "" {
-		return opt.Namespace
-	}
-	u, err := open.Parse(opt.Registry)
-	if err != nil {
-		return "" // Open has said so
-	}
-	return strings.TrimSuffix(u.Path, "/")
 }
 
 // Serve is Run with a registry and a store that are handed in, and stay open; of opt it reads what is about the instance.

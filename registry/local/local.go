@@ -216,6 +216,9 @@ func (d *Driver) Audit(ctx context.Context, service string, before uint64, limit
 	return d.store.Audit(d.namespace, service, before, limit)
 }
 
+// Namespace returns the namespace that the driver was opened for.
+func (d *Driver) Namespace() string { return d.namespace }
+
 // ready refuses work after Close, after the end of ctx and for another namespace than the driver's.
 func (d *Driver) ready(ctx context.Context, namespace string) error {
 	switch {

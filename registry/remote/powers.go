@@ -14,6 +14,9 @@ import (
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
+// Namespace returns the namespace that the driver was opened for.
+func (d *Driver) Namespace() string { return d.opt.Namespace }
+
 // Services returns the names of the services that have an instance, sorted.
 //
 // Errors: Unavailable, Denied, Closed, or ctx.Err().
