@@ -85,7 +85,11 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) {
 	p := a.pieces(w)
 	defer p.free()
 	p.b = append(p.b, `{"instance":`...)
-	p.b = append(p.b, fragment(rec)...)
+	if a.watchers.Load() > 0 { // who need the same bytes in a moment; otherwise nobody may ever ask for them
+		p.b = append(p.b, fragment(rec)...)
+	} else {
+		p.b = appendRecord(p.b, rec)
+	}
 	p.b = append(append(append(p.b, `,"ttl":"`...), rec.TTL.String()...), `","handle":"`...)
 	handle, _ := a.seal.close(rec.Handle).MarshalText()
 	p.b = append(append(p.b, handle...), "\"}\n"...)

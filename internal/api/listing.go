@@ -124,13 +124,16 @@ func (p *pieces) flush(all bool) error {
 
 // fragment is the record as the API shows it, kept with the record.
 func fragment(rec *store.Record) []byte {
-	return rec.Fragment(store.FormNative, func(b []byte) []byte {
-		text, err := json.Marshal(nativewire.FromInstance(rec.Instance))
-		if err != nil {
-			panic("an instance cannot be written: " + err.Error()) // a mistake in nativewire's types
-		}
-		return append(b, text...)
-	})
+	return rec.Fragment(store.FormNative, func(b []byte) []byte { return appendRecord(b, rec) })
+}
+
+// appendRecord appends the record as the API shows it.
+func appendRecord(b []byte, rec *store.Record) []byte {
+	text, err := json.Marshal(nativewire.FromInstance(rec.Instance))
+	if err != nil {
+		panic("an instance cannot be written: " + err.Error()) // a mistake in nativewire's types
+	}
+	return append(b, text...)
 }
 
 // cursorOf names a place in a list: after that instance.
