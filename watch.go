@@ -13,15 +13,22 @@ import (
 type watcher struct {
 	r       *Registry
 	once    sync.Once
-	newest  atomic.Pointer[Table] // as emitted last
-	kick    chan struct{}         // capacity 1: newest was set
-	emitted atomic.Bool           // since the last Watch began
+	newest  atomic.Pointer[emission]
+	kick    chan struct{} // capacity 1: newest was set
+	emitted atomic.Bool   // since the last Watch began
 
 	mu     sync.Mutex            // also keeps hearers' calls one at a time; they are ours and quick
 	next   chan struct{}         // closed at the next change of view
 	hearer map[int]func(*Table)  // called after each change
 	serial int                   // of hearers
+	failed *emission             // the newest one when a Watch ended: what it confirmed no longer holds
 	held   map[string]*heldEmpty // folded service → an empty list that is held back; publisher's alone
+}
+
+// emission is what the driver emitted last.
+type emission struct {
+	table *Table
+	at    time.Time
 }
 
 // heldEmpty is a service whose list came back empty after a relist.
@@ -76,7 +83,11 @@ func (w *watcher) run() {
 	r := w.r
 	for failures := 0; ; failures++ {
 		w.emitted.Store(false)
-		err := r.driver.Watch(r.ctx, r.opt.Scope, w.newest.Load(), w.emit)
+		var prev *Table
+		if e := w.newest.Load(); e != nil {
+			prev = e.table
+		}
+		err := r.driver.Watch(r.ctx, r.opt.Scope, prev, w.emit)
 		if r.ctx.Err() != nil {
 			return
 		}
@@ -101,7 +112,7 @@ func (e constError) Error() string { return string(e) }
 
 func (w *watcher) emit(t *Table) {
 	w.emitted.Store(true)
-	w.newest.Store(t)
+	w.newest.Store(&emission{t, time.Now()})
 	select {
 	case w.kick <- struct{}{}:
 	default:
@@ -119,11 +130,11 @@ func (w *watcher) publish() {
 		case <-w.kick:
 		case <-hold.C:
 		}
-		t := w.newest.Load()
-		if t == nil {
+		e := w.newest.Load()
+		if e == nil {
 			continue
 		}
-		changed, recheck := w.show(t)
+		changed, recheck := w.show(e)
 		hold.Reset(recheck)
 		if changed && !sleep(w.r.ctx, publishGap) {
 			return
@@ -131,15 +142,19 @@ func (w *watcher) publish() {
 	}
 }
 
-// show publishes t, less what is held back, and says when it must be looked at again for that.
-func (w *watcher) show(t *Table) (changed bool, recheck time.Duration) {
-	now := time.Now()
-	t, recheck = w.holdBack(t, now)
+// show publishes e's table, less what is held back, and says when it must be looked at again for that.
+func (w *watcher) show(e *emission) (changed bool, recheck time.Duration) {
+	t, recheck := w.holdBack(e.table, time.Now())
 	w.mu.Lock()
 	old := w.r.view.Load()
-	w.r.view.Store(&View{Table: t, Loaded: true, Fresh: now})
+	next := &View{Table: t, Loaded: true, Fresh: e.at}
+	if e == w.failed {
+		next.Stale = old.Stale
+	}
+	w.r.view.Store(next)
 	changed = !old.Loaded || old.Table != t
-	if changed || old.Stale != nil {
+	healed := old.Stale != nil && next.Stale == nil
+	if changed || healed {
 		close(w.next)
 		w.next = make(chan struct{})
 	}
@@ -149,7 +164,7 @@ func (w *watcher) show(t *Table) (changed bool, recheck time.Duration) {
 		}
 	}
 	w.mu.Unlock()
-	if old.Stale != nil {
+	if healed {
 		w.r.event(EventFresh, Key{}, nil)
 	}
 	return changed, recheck
@@ -159,6 +174,7 @@ func (w *watcher) show(t *Table) (changed bool, recheck time.Duration) {
 func (w *watcher) stale(err error) {
 	w.mu.Lock()
 	old := w.r.view.Load()
+	w.failed = w.newest.Load()
 	v := *old
 	v.Stale = err
 	w.r.view.Store(&v)
