@@ -57,11 +57,11 @@ func (c *cli) explain(v *muster.View, snap *muster.Snapshot, zone string) error 
 			if it.Why != "" {
 				line += ", because: " + it.Why
 			}
-			c.say("%s. Ends %s.", plain(line), end(it))
+			c.say("%s. Ends %s.", line, end(it))
 		}
 	}
 	for _, s := range ex.Skipped {
-		c.say("Not readable: %s: %s", plain(s.Key), plain(s.Why))
+		c.say("Not readable: %s: %s", s.Key, s.Why)
 	}
 	return nil
 }

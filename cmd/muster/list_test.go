@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -124,6 +127,16 @@ func TestWhatOthersRegisteredCannotSteerATerminal(t *testing.T) {
 	out := l.must("instances", "-o", "wide").stdout
 	if strings.ContainsAny(out, "\x1b\r\u202e") {
 		t.Errorf("control characters came through: %q", out)
+	}
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", nativewire.ProblemType)
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"code":"denied","status":403,"detail":"\u001b]0;title\u0007\r\u202eno"}`)
+	}))
+	defer evil.Close()
+	res := l.run("services", "--registry", "muster://"+evil.Listener.Addr().String())
+	if res.code != exitDenied || strings.ContainsAny(res.stderr, "\x1b\r\u202e\x07") {
+		t.Errorf("exit code %d; control characters came through: %q", res.code, res.stderr)
 	}
 }
 

@@ -62,12 +62,18 @@ func (c *cli) say(format string, args ...any) {
 	if c.structured() {
 		w = c.stderr
 	}
-	fmt.Fprintf(w, format+"\n", args...)
+	writeLine(w, format, args...)
 }
 
 // progress writes a line about what goes on, to stderr.
-func (c *cli) progress(format string, args ...any) {
-	fmt.Fprintf(c.stderr, format+"\n", args...)
+func (c *cli) progress(format string, args ...any) { writeLine(c.stderr, format, args...) }
+
+// writeLine writes words for people, which may quote what a peer sent.
+func writeLine(w io.Writer, format string, args ...any) {
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\t", "    ")
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintln(w, plain(line))
+	}
 }
 
 // paint says whether stdout takes colours.

@@ -213,7 +213,9 @@ func (w *wrapped) run(ctx context.Context, r *muster.Registry, in muster.Instanc
 				return fmt.Errorf("the command was stopped, it was never registered: %w", err)
 			}
 			displaced = reg.Done()
-			w.registered(reg)
+			if err := reg.Err(); err != nil { // that it is registered is in the log
+				w.c.progress("%s is healthy, but not registered yet; it will be as soon as the registry answers: %v", reg.Instance().Key(), err)
+			}
 		case s := <-w.signals:
 			if s == syscall.SIGTERM || s == os.Interrupt {
 				return w.leave(reg, s)
@@ -239,16 +241,6 @@ func (w *wrapped) reason() os.Signal {
 	case <-time.After(100 * time.Millisecond):
 		return syscall.SIGTERM
 	}
-}
-
-// registered says what is registered, and where.
-func (w *wrapped) registered(reg *muster.Registration) {
-	in := reg.Instance()
-	if err := reg.Err(); err != nil {
-		w.c.progress("%s is healthy, but not registered yet; it will be as soon as the registry answers: %v", in.Key(), err)
-		return
-	}
-	w.c.progress("Registered %s at %s.", in.Key(), endpoints(in))
 }
 
 // leave takes the instance out of traffic, waits for callers to notice, and stops the command. Another signal cuts the wait.

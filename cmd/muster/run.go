@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -120,12 +119,12 @@ func (c *cli) report(cmd *cobra.Command, err error) int {
 	if coded && e.err == nil {
 		return code
 	}
-	fmt.Fprintf(c.stderr, "muster: %s\n", strings.TrimSpace(err.Error()))
+	c.progress("muster: %s", strings.TrimSpace(err.Error()))
 	switch {
 	case code == exitUsage && cmd != nil:
-		fmt.Fprintf(c.stderr, "See: %s --help\n", cmd.CommandPath())
+		c.progress("See: %s --help", cmd.CommandPath())
 	case code == exitUnreachable && c.open != nil:
-		fmt.Fprintln(c.stderr, "Is muster serve running there? muster doctor looks closer.")
+		c.progress("Is muster serve running there? muster doctor looks closer.")
 	}
 	return code
 }

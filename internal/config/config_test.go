@@ -43,6 +43,7 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"registry without url", "registries:\n  lab:\n    namespace: x\n", "muster.yaml:2: registries.lab has no url"},
 		{"registry with more", "registries:\n  lab:\n    url: x\n    ca: y\n", `muster.yaml:4: unknown key "ca" in registries.lab (known: url, namespace, options)`},
 		{"name like a URL", "registries:\n  \"muster://x\": y\n", "muster.yaml:2: registry name"},
+		{"two documents", "registry: a\n---\nregistry: b\n", "a second document begins here"},
 		{"not YAML", "a: [\n", "muster.yaml: yaml: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

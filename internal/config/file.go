@@ -6,6 +6,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -91,9 +92,13 @@ func Read(path string, keys []Key) (*File, error) {
 
 // Parse reads text as [Read] does; path is what errors and origins call it.
 func Parse(path string, text []byte, keys []Key) (*File, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, second yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s:%d: a second document begins here, only one is read", path, second.Line)
 	}
 	p := parser{
 		file: &File{Path: path, Registries: map[string]Registry{}, settings: map[string]setting{}},
