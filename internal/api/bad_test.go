@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -183,7 +185,7 @@ func (j *slowJournal) Audit(string, string, uint64, int) ([]muster.AuditRecord, 
 func TestBodyThatBreaksOffIsInvalid(t *testing.T) {
 	f := newFace(t, api.Options{})
 	for _, path := range []string{one, beats} {
-		r := httptest.NewRequestWithContext(context.Background(), "PUT", path, brokenBody{})
+		r := httptest.NewRequestWithContext(context.Background(), "PUT", path, brokenBody{errors.New("connection reset")})
 		if path == beats {
 			r.Method = "POST"
 			r.Header.Set("Content-Type", nativewire.FrameType)
@@ -192,12 +194,18 @@ func TestBodyThatBreaksOffIsInvalid(t *testing.T) {
 		w := httptest.NewRecorder()
 		f.api.ServeHTTP(w, r)
 		f.problem(w, 400, muster.Invalid)
+
+		r.Body = io.NopCloser(brokenBody{os.ErrDeadlineExceeded})
+		w = httptest.NewRecorder()
+		f.api.ServeHTTP(w, r)
+		f.problem(w, http.StatusRequestTimeout, muster.Timeout)
 	}
 }
 
-type brokenBody struct{}
+// brokenBody is a body that ends with an error at once.
+type brokenBody struct{ err error }
 
-func (brokenBody) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
+func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 
 func TestOpenAPIDocumentHasEveryRoute(t *testing.T) {
 	f := newFace(t, api.Options{Version: "1.2.3"})

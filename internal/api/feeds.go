@@ -19,7 +19,7 @@ type feeds struct {
 }
 
 type feed struct {
-	newest atomic.Pointer[step]
+	newest atomic.Pointer[step] // never nil
 	mu     sync.Mutex // held while a step is made, so that of many watchers woken together one makes it
 }
 
@@ -45,41 +45,53 @@ func (f *feeds) init(s *store.Store) {
 // after returns the step from a position to the present. ok is false when the store does not know that position any more.
 func (f *feeds) after(namespace string, from nativewire.Position) (*step, bool) {
 	feed := f.of(namespace)
-	if s := feed.newest.Load(); s != nil && s.from == from {
+	if feed == nil {
+		s, ok := f.make(namespace, from)
+		if ok && s.to != from { // so the namespace is one of the store's, whose number is bounded
+			f.add(namespace, s)
+		}
+		return s, ok
+	}
+	if s := feed.newest.Load(); s.from == from {
 		return s, true
 	}
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
 	newest := feed.newest.Load()
-	if newest != nil && newest.from == from {
+	if newest.from == from {
 		return newest, true
 	}
+	s, ok := f.make(namespace, from)
+	if ok && s.to != from && s.to.Seq > newest.to.Seq { // a step to where it began would hide those to come
+		feed.newest.Store(s)
+	}
+	return s, ok
+}
+
+func (f *feeds) make(namespace string, from nativewire.Position) (*step, bool) {
 	changes, seq, ok := f.store.Changes(namespace, from.Epoch, from.Seq)
 	if !ok {
 		return nil, false
 	}
-	s := newStep(from, nativewire.Position{Epoch: from.Epoch, Seq: seq}, changes)
-	if s.to != from && (newest == nil || newest.to.Epoch != s.to.Epoch || s.to.Seq > newest.to.Seq) {
-		feed.newest.Store(s) // a step to where it began would hide those to come
-	}
-	return s, true
+	return newStep(from, nativewire.Position{Epoch: from.Epoch, Seq: seq}, changes), true
 }
 
+// of returns the namespace's feed, or nil when nothing was seen to change there yet.
 func (f *feeds) of(namespace string) *feed {
-	name := muster.Fold(namespace)
 	f.mu.RLock()
-	one := f.feeds[name]
-	f.mu.RUnlock()
-	if one != nil {
-		return one
-	}
+	defer f.mu.RUnlock()
+	return f.feeds[muster.Fold(namespace)]
+}
+
+// add begins a namespace's feed with its first step.
+func (f *feeds) add(namespace string, first *step) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if one = f.feeds[name]; one == nil {
-		one = new(feed)
+	if name := muster.Fold(namespace); f.feeds[name] == nil {
+		one := new(feed)
+		one.newest.Store(first)
 		f.feeds[name] = one
 	}
-	return one
 }
 
 func newStep(from, to nativewire.Position, changes []store.Change) *step {
