@@ -106,6 +106,14 @@ func rooms() []room {
 			may: map[string]string{"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL"},
 		},
 
+		{
+			at: "internal/demo", is: "a user's program that runs the binary and the sample, and measures: it sees what a user sees",
+			may: map[string]string{
+				"": words, "rpc/httprpc": "it calls the sample's API", "registry/open": "its registry is a URL",
+				"examples/social": "the roles it starts, and the store it serves them",
+			},
+		},
+
 		{at: "cmd/muster/...", is: "the binary wires everything", free: true},
 
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},

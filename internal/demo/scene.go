@@ -1,0 +1,138 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-go/muster/examples/social"
+)
+
+// scene is something that is done to the fleet, by a command that is shown, and what is claimed of it.
+type scene struct {
+	title string
+	play  func(ctx context.Context, s *stage) error
+}
+
+// scenes are the scenes of a round, in their order.
+func scenes() []scene {
+	return []scene{
+		{"Join in, from another terminal", join},
+		{"Everybody calls everybody, nothing is done to them", rest},
+		{"An instance is disabled, then enabled again", disable},
+		{"The weight of an instance is halved", halve},
+		{"An instance of push is killed, another one takes its place", replace(social.PushRole, true)},
+		{"The registry itself is killed and restarted, while an instance is disabled", restart},
+		{"An instance of register is killed", replace(social.RegisterRole, false)},
+		{"An instance of the comment API is killed in the middle of its calls", replace(social.CommentsRole, false)},
+		{"And one of push again", replace(social.PushRole, false)},
+	}
+}
+
+func roles() []string { return social.Roles() }
+
+// claim notes and shows a claim.
+func (s *stage) claim(c Claim) { s.show.claim(s.report.add(c)) }
+
+// run shows a muster command against the registry of the demo, and runs it as shown. It returns what it printed, and when it
+// began and ended.
+//
+// Errors: its exit code was not 0; the text has what it said.
+func (s *stage) run(ctx context.Context, args ...string) (out []byte, began, ended time.Time, err error) {
+	args = append(args, "--registry", s.fleet.registryURL())
+	s.show.command(commandLine(args...))
+	cmd := s.fleet.command(args)
+	ownGroup(cmd)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began = time.Now()
+	err = cmd.Start()
+	if err == nil {
+		stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+		err = cmd.Wait()
+		stop()
+	}
+	ended = time.Now()
+	if ctx.Err() != nil {
+		return nil, began, ended, ctx.Err()
+	}
+	if err != nil {
+		return nil, began, ended, fmt.Errorf("%s: %w: %s", commandLine(args...), err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.Bytes(), began, ended, nil
+}
+
+// commandLine writes a command as it is typed.
+func commandLine(args ...string) string {
+	words := []string{"muster"}
+	for _, a := range args {
+		if strings.ContainsAny(a, " \t\"'$\\;&|<>*?(){}#~") || a == "" {
+			a = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(a) + `"`
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}
+
+// pause waits.
+//
+// Errors: ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// until waits for something to become true, and reports whether it did in time.
+func until(ctx context.Context, limit time.Duration, ok func() bool) bool {
+	for deadline := time.Now().Add(limit); !ok(); {
+		if time.Now().After(deadline) || pause(ctx, 5*time.Millisecond) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// share is the part of the requests to a role's instances, in percent, that one of them got in a span of time.
+func (s *stage) share(of *instance, from, to time.Time) (percent float64, all int) {
+	for _, in := range s.fleet.alive(of.role) {
+		all += in.log.between(from, to)
+	}
+	if all == 0 {
+		return 0, 0
+	}
+	return 100 * float64(of.log.between(from, to)) / float64(all), all
+}
+
+// meanwhile returns how many calls there were since before, that could be repeated, and how many of them failed.
+func (s *stage) meanwhile(before Calls) (calls, failed, repeated, unknown int) {
+	now := s.tally.read()
+	return now.Safe - before.Safe, now.Failed - before.Failed, now.Repeated - before.Repeated, now.Unknown - before.Unknown
+}
+
+// rest lets the calls go on for a while.
+func rest(ctx context.Context, s *stage) error {
+	before, from := s.tally.read(), time.Now()
+	if err := pause(ctx, time.Second); err != nil {
+		return err
+	}
+	var shares []float64
+	for _, role := range roles() {
+		for _, in := range s.fleet.alive(role) {
+			p, _ := s.share(in, from, time.Now())
+			shares = append(shares, p)
+		}
+	}
+	calls, failed, _, _ := s.meanwhile(before)
+	s.claim(atMost("calm_failed", fmt.Sprintf("failed of %d calls", calls), "", float64(failed), 0))
+	s.claim(atLeast("calm_share", "the least that one of two equal instances got", "%", slices.Min(shares), 30))
+	return nil
+}
