@@ -20,7 +20,7 @@ type feeds struct {
 
 type feed struct {
 	newest atomic.Pointer[step] // never nil
-	mu     sync.Mutex // held while a step is made, so that of many watchers woken together one makes it
+	mu     sync.Mutex           // held while a step is made, so that of many watchers woken together one makes it
 }
 
 // step is what happened in a namespace between two positions, as events. It is immutable.
