@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
 )
@@ -260,12 +258,7 @@ func TestWaitEndsWhenEnoughAreUpOrTheTimeIsOver(t *testing.T) {
 func TestConcurrentChangeIsAConflict(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
-	c := &cli{getenv: func(name string) string { return l.env[name] }, keys: settingKeys(func(string) string { return "" })}
-	if err := c.resolve(new(cobra.Command)); err != nil {
-		t.Fatal(err)
-	}
-	defer c.close()
-	a := &act{c: c}
+	a := &act{c: l.cli()}
 	intents, err := a.store()
 	if err != nil {
 		t.Fatal(err)

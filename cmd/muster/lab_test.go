@@ -101,6 +101,18 @@ func (l *lab) must(args ...string) result {
 	return res
 }
 
+// cli is the inside of a run, for tests that need a registration of their own.
+func (l *lab) cli() *cli {
+	l.t.Helper()
+	c := &cli{getenv: func(name string) string { return l.env[name] }}
+	c.keys = settingKeys(c.getenv)
+	if err := c.resolve(c.root()); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(c.close)
+	return c
+}
+
 // put registers an instance of a service in the default namespace; more completes it.
 func (l *lab) put(service, id string, more ...func(*muster.Instance)) {
 	l.t.Helper()

@@ -164,7 +164,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 			t.Errorf("%s: no short text or no example", cmd.Name())
 		}
 		for line := range strings.Lines(cmd.Long) {
-			if len(line) > 121 {
+			if len(line) > 131 {
 				t.Errorf("%s: a line of %d characters in the help: %s", cmd.Name(), len(line), line)
 			}
 		}
