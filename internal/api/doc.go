@@ -5,5 +5,5 @@
 // day; they are described in the same document.
 //
 // A request passes, in this order: the gate while the store is loading (503, never an empty list), the checks on writes (same
-// origin, a Host that is this server's), the limit on bodies, the route. Errors are RFC 9457 problems.
+// origin), the limit on bodies, the route. Errors are RFC 9457 problems.
 package api

@@ -118,13 +118,13 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration) (*store.Record, er
 	}
 	kept := false
 	rec, err := a.store.Update(k, func(old *store.Record) (*store.Record, error) {
-		if old == nil || old.Instance.Owner != in.Owner {
+		if old == nil {
 			return &store.Record{Instance: in, TTL: ttl}, nil
 		}
-		if kept = old.TTL == ttl && says(old.Instance, in); kept {
+		if kept = old.TTL == ttl && old.Instance.Owner == in.Owner && says(old.Instance, in); kept {
 			return old, nil
 		}
-		in.Override = old.Instance.Override
+		in.Override = old.Instance.Override // it lives as long as somebody holds the key
 		return &store.Record{Instance: in, TTL: ttl}, nil
 	})
 	if err != nil || !kept {

@@ -65,7 +65,7 @@ func TestRegistrationEndsWithoutHeartbeat(t *testing.T) {
 	})
 }
 
-func TestOverrideGoesWithTheOwner(t *testing.T) {
+func TestOverrideStaysUntilTheInstanceIsGone(t *testing.T) {
 	f := newFace(t, api.Options{})
 	f.want(200, "PUT", one, body)
 	f.want(204, "PUT", one+"/override", `{"status":"down"}`, "Muster-By", "ann")
@@ -80,8 +80,13 @@ func TestOverrideGoesWithTheOwner(t *testing.T) {
 		t.Errorf("after its owner changed it, it is %s, want still down", got)
 	}
 	f.want(200, "PUT", one, strings.Replace(body, `"me"`, `"another"`, 1))
+	if got := status(); got != "down" {
+		t.Errorf("taken over by another owner, it is %s, want still down", got)
+	}
+	f.want(204, "DELETE", one+"?owner=another", "")
+	f.want(200, "PUT", one, body)
 	if got := status(); got != "up" {
-		t.Errorf("taken over by another owner, it is %s, want up", got)
+		t.Errorf("gone and registered again, it is %s, want up", got)
 	}
 	f.want(204, "PUT", one+"/override", `{"status":"out_of_service"}`)
 	f.want(204, "DELETE", one+"/override", "")

@@ -29,7 +29,7 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 func (s *Server) handler() http.Handler {
 	m := newMetrics(s.store)
 	sw := &mounts{
-		native: m.count(native, bounded(api.New(s.store, api.Options{Version: s.opt.Version, Hosts: s.opt.Hosts, Log: s.opt.Log}))),
+		native: m.count(native, bounded(api.New(s.store, api.Options{Version: s.opt.Version, Log: s.opt.Log}))),
 		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Log: s.opt.Log}))),
 	}
 	h := health{store: s.store, stopping: s.stopping}
