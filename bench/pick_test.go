@@ -116,7 +116,7 @@ func BenchmarkPickerUpdate(b *testing.B) {
 }
 
 // BenchmarkClientUpdate is what a change of one instance of 10,000 costs a client in all, from the driver's table to the new
-// pool, counters kept; at most one in 50 ms is let through. The floor copies the list of instances.
+// pool, counters kept; at most one in 50 ms is let through. The floor copies the list of instances as often.
 func BenchmarkClientUpdate(b *testing.B) {
 	d := newShelf(10_000)
 	c := clientOf(b, d)
@@ -134,8 +134,9 @@ func BenchmarkClientUpdate(b *testing.B) {
 			}
 			return nil
 		}},
-		Floor: Side{N: 200, Heap: ownHeap, Do: func(n int) []time.Duration {
+		Floor: Side{N: 5, Heap: ownHeap, Do: func(n int) []time.Duration {
 			for range n {
+				time.Sleep(50 * time.Millisecond)
 				kept = append([]*muster.Instance(nil), c.Registry().Snapshot("ORDERS").Instances...)
 			}
 			return nil

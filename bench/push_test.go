@@ -73,7 +73,7 @@ func BenchmarkView(b *testing.B) {
 	event := streams.await(b, mark(-1), func() { change.do(b, 1, changed(b, -1), nil) }).text
 	work, least := 0, 0
 	Pair{
-		Work: Side{N: 20, CPU: server.cpu, Heap: server.heap, Do: func(n int) (took []time.Duration) {
+		Work: Side{N: 30, CPU: server.cpu, Heap: server.heap, Do: func(n int) (took []time.Duration) {
 			for range n {
 				time.Sleep(apart)
 				began := time.Now()
@@ -92,7 +92,7 @@ func BenchmarkView(b *testing.B) {
 			}
 			return took
 		}},
-		Floor: Side{N: 20, CPU: floor.cpu, Do: func(n int) (took []time.Duration) {
+		Floor: Side{N: 30, CPU: floor.cpu, Do: func(n int) (took []time.Duration) {
 			for range n {
 				time.Sleep(apart)
 				text := bytes.ReplaceAll(event, mark(-1), mark(least))
