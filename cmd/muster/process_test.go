@@ -70,14 +70,19 @@ func (p *program) code(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
-// service starts `muster register ORDERS` around the service at addr and waits until it is registered.
-func (l *lab) service(addr string, flags ...string) *program {
+// wrapped starts `muster register ORDERS` around the service at addr.
+func (l *lab) wrapped(addr string, flags ...string) *program {
 	l.t.Helper()
 	exe, _ := os.Executable()
 	args := append([]string{"register", "ORDERS", "--url", "http://" + addr}, flags...)
 	// The wrapped command must be the service and not the program again.
-	args = append(args, "--", "/usr/bin/env", "-u", asProgram, asService+"="+addr, exe)
-	p := l.program(nil, args...)
+	return l.program(nil, append(args, "--", "/usr/bin/env", "-u", asProgram, asService+"="+addr, exe)...)
+}
+
+// service is wrapped, registered by now.
+func (l *lab) service(addr string, flags ...string) *program {
+	l.t.Helper()
+	p := l.wrapped(addr, flags...)
 	await(l.t, "the registration", func() bool { return l.listed(addr) })
 	return p
 }
@@ -164,6 +169,22 @@ func TestRegisterSurvivesARestartOfTheRegistry(t *testing.T) {
 	p.Process.Signal(syscall.SIGKILL)
 	await(t, "the expiry of what was killed", func() bool { return !again.listed(addr) })
 	killGroupOf(t, addr)
+}
+
+func TestRegisterWaitsForARegistryThatIsDown(t *testing.T) {
+	t.Parallel()
+	l := newLabWith(t, server.Options{})
+	at := l.server.Addr().String()
+	l.stop()
+	addr := freeAddr(t)
+	p := l.wrapped(addr, "--drain", "1ms")
+	await(t, "the word that it is not registered yet", func() bool { return strings.Contains(p.out.String(), "healthy, but not registered yet") })
+	again := newLabWith(t, server.Options{Listen: at})
+	await(t, "the registration", func() bool { return again.up(addr) })
+	p.Process.Signal(syscall.SIGTERM)
+	if code := p.code(t); code != 7 {
+		t.Errorf("exit code %d, want the command's 7", code)
+	}
 }
 
 // killGroupOf ends a service whose muster was killed.

@@ -94,7 +94,11 @@ func openStore(opt Options) (*store.Store, error) {
 		}
 		so.Journal = journal
 	}
-	return store.Open(so)
+	st, err := store.Open(so)
+	if err != nil && so.Journal != nil {
+		so.Journal.Close()
+	}
+	return st, err
 }
 
 // Addr is where the server listens.
