@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,10 @@ func completions(root *cobra.Command, c *cli) {
 	}
 }
 
-// quick is the list for completion, or nil: whoever presses Tab waits for --timeout at most, and sees no error.
+// tabWithin is how long whoever presses Tab has to wait at the most.
+const tabWithin = 1500 * time.Millisecond
+
+// quick is the list for completion, or nil: there is nobody to show an error to.
 func (c *cli) quick(cmd *cobra.Command) *muster.View {
 	if c.resolve(cmd) != nil {
 		return nil
@@ -39,6 +43,8 @@ func (c *cli) quick(cmd *cobra.Command) *muster.View {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	ctx, cancel := context.WithTimeout(ctx, tabWithin)
+	defer cancel()
 	v, err := c.view(ctx)
 	if err != nil {
 		return nil
