@@ -22,9 +22,9 @@ type metrics struct {
 	requests [faces][600]atomic.Uint64 // by HTTP status
 	watchers atomic.Int64
 
-	requestsDesc, watchersDesc, instancesDesc, servicesDesc, intentsDesc *prometheus.Desc
-	renewalsDesc, expectedDesc, lateDesc, overdueDesc, preservingDesc    *prometheus.Desc
-	journalDesc, loadedDesc                                              *prometheus.Desc
+	requestsDesc, watchersDesc, instancesDesc, servicesDesc, intentsDesc                        *prometheus.Desc
+	renewedDesc, expiredDesc, renewalsDesc, expectedDesc, lateDesc, overdueDesc, preservingDesc *prometheus.Desc
+	journalDesc, loadedDesc                                                                     *prometheus.Desc
 }
 
 func newMetrics(s *store.Store) *metrics {
@@ -39,6 +39,8 @@ func newMetrics(s *store.Store) *metrics {
 		instancesDesc:  desc("instances", "Instances registered, by effective status.", "namespace", "status"),
 		servicesDesc:   desc("services", "Services with at least one instance.", "namespace"),
 		intentsDesc:    desc("intents", "Intents kept, of instances registered or not."),
+		renewedDesc:    desc("renewals_total", "Heartbeats that extended a lease.", "namespace"),
+		expiredDesc:    desc("expirations_total", "Instances removed because their heartbeats stopped.", "namespace"),
 		renewalsDesc:   desc("renewals_per_minute", "Heartbeats over the last minute.", "namespace"),
 		expectedDesc:   desc("renewals_expected_per_minute", "Heartbeats that the owners promised.", "namespace"),
 		lateDesc:       desc("instances_late", "Instances that missed their heartbeats.", "namespace"),
@@ -93,7 +95,7 @@ func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Describe names the metrics.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		m.requestsDesc, m.watchersDesc, m.instancesDesc, m.servicesDesc, m.intentsDesc, m.renewalsDesc, m.expectedDesc,
+		m.requestsDesc, m.watchersDesc, m.instancesDesc, m.servicesDesc, m.intentsDesc, m.renewedDesc, m.expiredDesc, m.renewalsDesc, m.expectedDesc,
 		m.lateDesc, m.overdueDesc, m.preservingDesc, m.journalDesc, m.loadedDesc,
 	} {
 		ch <- d
@@ -105,10 +107,13 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
 	for f := range faces {
 		for code := range m.requests[f] {
 			if n := m.requests[f][code].Load(); n > 0 {
-				ch <- prometheus.MustNewConstMetric(m.requestsDesc, prometheus.CounterValue, float64(n), f.String(), strconv.Itoa(code))
+				counter(m.requestsDesc, n, f.String(), strconv.Itoa(code))
 			}
 		}
 	}
@@ -126,6 +131,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			gauge(m.instancesDesc, float64(count), n.Namespace, muster.Status(status).String())
 		}
 		gauge(m.servicesDesc, float64(n.Services), n.Namespace)
+		counter(m.renewedDesc, n.Renewals, n.Namespace)
+		counter(m.expiredDesc, n.Expired, n.Namespace)
 		gauge(m.renewalsDesc, n.Seen, n.Namespace)
 		gauge(m.expectedDesc, n.Expected, n.Namespace)
 		gauge(m.lateDesc, float64(n.Late), n.Namespace)

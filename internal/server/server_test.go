@@ -121,7 +121,8 @@ func TestEveryFaceAnswersOnOneListener(t *testing.T) {
 	for _, want := range []string{
 		`muster_requests_total{code="200",face="native"} 2`, `muster_requests_total{code="404",face="page"} 1`,
 		`muster_loaded 1`, `muster_journal_lag_seconds 0`, `muster_self_preservation{namespace="default"} 0`,
-		`muster_renewals_per_minute{namespace="default"}`, `muster_intents 0`, "muster_watchers 0", "go_goroutines",
+		`muster_renewals_per_minute{namespace="default"}`,
+		`muster_renewals_total{namespace="default"}`, `muster_expirations_total{namespace="default"} 0`, `muster_intents 0`, "muster_watchers 0", "go_goroutines",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("metrics lack %q:\n%s", want, body)

@@ -47,6 +47,9 @@ func TestAnInstanceExpiresOneTTLAfterItsLastRenewal(t *testing.T) {
 				if len(changes) != 1 || !changes[0].Expired || changes[0].Removed == nil {
 					t.Errorf("the feed says %+v, want that it expired", changes)
 				}
+				if n := s.State().Namespaces[0]; n.Renewals != 7 || n.Expired != 1 {
+					t.Errorf("counted %d renewals and %d expired, want 7 and 1", n.Renewals, n.Expired)
+				}
 			})
 		})
 	}

@@ -22,6 +22,7 @@ type space struct {
 	late    atomic.Int64  // of them, those that missed their renewals
 	overdue atomic.Int64  // of those, the ones that missed their TTL too and are held
 	seen    atomic.Uint64 // renewals ever
+	expired atomic.Uint64 // records ever removed because they were not renewed
 
 	mu       sync.RWMutex // guards what follows; taken before intents.mu and wheel.mu
 	services map[string]*service
@@ -239,6 +240,9 @@ func (sp *space) remove(l *lease, expired bool) {
 	}
 	sp.listed.Add(-1)
 	sp.store.size.Add(-1)
+	if expired {
+		sp.expired.Add(1)
+	}
 	sp.count(old, -1)
 	seq := sp.seq.Load() + 1
 	sp.feed.supersede(old, svc.fold, old.Instance.ID)

@@ -38,6 +38,8 @@ type NamespaceState struct {
 	Overdue    int
 	Expected   float64
 	Seen       float64
+	Renewals   uint64 // since the start
+	Expired    uint64 // records removed since the start because they were not renewed
 }
 
 // State returns the store's state now.
@@ -74,7 +76,9 @@ func (s *Store) State() State {
 
 func (sp *space) state() NamespaceState {
 	now := sp.store.now()
-	st := NamespaceState{Namespace: sp.name, Seen: sp.guard.perMinute(now)}
+	st := NamespaceState{
+		Namespace: sp.name, Seen: sp.guard.perMinute(now), Renewals: sp.seen.Load(), Expired: sp.expired.Load(),
+	}
 	sp.mu.RLock()
 	st.Seq, st.Services, st.Counts = sp.seq.Load(), len(sp.services), sp.counts
 	st.Expected = float64(sp.expected) / 1000
