@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -56,6 +58,9 @@ func (c *cli) serve(ctx context.Context) error {
 		opt.Data, kept = abs, "in "+abs
 	}
 	s, err := server.Open(opt)
+	if errors.Is(err, muster.Internal) && !opt.Recover {
+		err = fmt.Errorf("%w; with recovery means: muster serve --recover", err)
+	}
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}

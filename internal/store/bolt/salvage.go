@@ -24,7 +24,7 @@ func check(path string) error {
 	}
 	db, err := openFile(path, true)
 	switch {
-	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errDamaged):
 		return err
 	case err != nil:
 		return fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
