@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,7 @@ func (c *cli) demoServiceCommand() *cobra.Command {
 			return social.Run(cmd.Context(), args[0], social.Options{
 				Registry: url, Namespace: namespace, Store: store,
 				TTL: demo.TTL, Drain: demoDrain, Observer: log, Started: log.Serving,
+				Log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 			})
 		},
 	}

@@ -107,7 +107,7 @@ func (s *stage) open(ctx context.Context) error {
 	if err := fleet.fill(ctx); err != nil {
 		return err
 	}
-	if !until(ctx, readyIn, s.complete) {
+	if !until(ctx, readyIn, func() bool { return s.complete() && fleet.watched(ctx) }) {
 		return errors.Join(ctx.Err(), errors.New("not every instance that was started is in the registry's list"))
 	}
 	b := &board{fleet: fleet, registry: s.registry, tally: s.tally, table: s.opt.Table}
@@ -178,7 +178,7 @@ func (s *stage) close() error {
 		return nil
 	}
 	err := errors.Join(s.fleet.stop(), s.fleet.close())
-	s.claim(atMost("left_behind", "processes and files left behind", "", float64(s.fleet.left()), 0))
+	s.claim(atMost("left_behind", "processes or files are left behind", "", float64(s.fleet.left()), 0))
 	return err
 }
 
@@ -191,5 +191,10 @@ func (s *stage) conclude() {
 	s.show.say("%d of %d claims held. %d calls, %d kills, %.0f s.", held, len(r.Claims), r.Calls.Total, r.Kills, r.Seconds)
 	for _, text := range s.tally.failures() {
 		s.show.say("A call failed: %s", text)
+	}
+	if held < len(r.Claims) && s.fleet != nil {
+		for _, text := range s.fleet.words() {
+			s.show.say("The last words of %s", text)
+		}
 	}
 }

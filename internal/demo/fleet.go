@@ -2,11 +2,14 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +29,7 @@ type fleet struct {
 	env     []string
 	addr    string // of the registry, host:port; it stays the same over restarts
 	shelf   *shelf
+	web     http.Client
 
 	mu        sync.Mutex // guards what follows
 	registry  *process
@@ -60,6 +64,7 @@ func newFleet(program string) (*fleet, error) {
 		return nil, err
 	}
 	f := &fleet{program: program, dir: dir, env: environment(dir)}
+	f.web.Transport = &http.Transport{DisableKeepAlives: true}
 	if f.shelf, err = newShelf(); err == nil {
 		f.addr, err = freeAddr()
 	}
@@ -207,6 +212,43 @@ func (f *fleet) serving() *process {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.registry
+}
+
+// watched reports whether as many watch the registry as there are processes that should: the instances, and this program.
+func (f *fleet) watched(ctx context.Context) bool {
+	want := 1
+	for _, role := range roles() {
+		want += len(f.alive(role))
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var said struct{ Watchers int }
+	return f.ask(ctx, "/api/v1/status", &said) == nil && said.Watchers >= want
+}
+
+// ask reads a page of the registry's API.
+func (f *fleet) ask(ctx context.Context, path string, said any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.webURL()+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := f.web.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(said)
+}
+
+// words are the last words of every process that ran, for those who wonder why a claim did not hold.
+func (f *fleet) words() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, in := range f.instances {
+		out = append(out, in.role+" "+in.id+": "+in.last.text())
+	}
+	return out
 }
 
 // check says which process ended that nobody killed.

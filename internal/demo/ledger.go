@@ -116,10 +116,10 @@ func (l *ledger) compare(store *social.Memory) (balance, error) {
 // claims says of a balance what must hold.
 func (b balance) claims() []Claim {
 	return []Claim{
-		atMost("comments_lost", fmt.Sprintf("%d comments acknowledged, not stored as such", b.acknowledged), "", float64(b.lost), 0),
-		atMost("comments_twice", fmt.Sprintf("%d comments stored, more than once", b.stored), "", float64(b.twice), 0),
-		atMost("comments_strange", "stored, and nobody was told so, nor was left in doubt", "", float64(b.strange), 0),
-		atMost("authors_untold", "authors not told of a comment exactly once", "", float64(b.untold), 0),
-		atMost("people_missing", fmt.Sprintf("%d people registered, not found as such", b.people), "", float64(b.missing), 0),
+		atMost("comments_lost", fmt.Sprintf("of %d acknowledged comments were lost", b.acknowledged), "", float64(b.lost), 0),
+		atMost("comments_twice", fmt.Sprintf("of %d stored comments were stored twice", b.stored), "", float64(b.twice), 0),
+		atMost("comments_strange", "comments are stored that nobody was told of", "", float64(b.strange), 0),
+		atMost("authors_untold", "authors were not told of a comment, or told twice", "", float64(b.untold), 0),
+		atMost("people_missing", fmt.Sprintf("of %d people who registered cannot be found", b.people), "", float64(b.missing), 0),
 	}
 }

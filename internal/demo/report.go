@@ -37,7 +37,7 @@ type Calls struct {
 // Claim is something that must hold, and what was measured.
 type Claim struct {
 	Name  string  `json:"name"`
-	Text  string  `json:"text"` // what the value is, in words
+	Text  string  `json:"text"` // goes on where the value ends: "0" "of 131 calls failed"
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit,omitempty"`
 	Rule  string  `json:"rule"` // "at most" or "at least"
@@ -60,11 +60,10 @@ func round(v float64) float64 { return math.Round(v*10) / 10 }
 
 // measure writes a value of the claim with its unit.
 func (c *Claim) measure(v float64) string {
-	text := fmt.Sprintf("%g", v)
-	if c.Unit != "" {
-		text += " " + c.Unit
+	if c.Unit == "" {
+		return fmt.Sprintf("%g", v)
 	}
-	return text
+	return fmt.Sprintf("%g %s", v, c.Unit)
 }
 
 // add notes a claim, and returns it as noted.
@@ -116,5 +115,5 @@ func (r *Report) Err() error {
 	if len(broken) > 1 {
 		more = fmt.Sprintf(" (and %d more)", len(broken)-1)
 	}
-	return fmt.Errorf("a claim did not hold: %s: %s, %s %s was promised%s", c.Text, c.measure(c.Value), c.Rule, c.measure(c.Limit), more)
+	return fmt.Errorf("a claim did not hold: %s %s; %s %s is promised%s", c.measure(c.Value), c.Text, c.Rule, c.measure(c.Limit), more)
 }

@@ -132,7 +132,7 @@ func rest(ctx context.Context, s *stage) error {
 		}
 	}
 	calls, failed, _, _ := s.meanwhile(before)
-	s.claim(atMost("calm_failed", fmt.Sprintf("failed of %d calls", calls), "", float64(failed), 0))
-	s.claim(atLeast("calm_share", "the least that one of two equal instances got", "%", slices.Min(shares), 30))
+	s.claim(atMost("calm_failed", fmt.Sprintf("of %d calls failed", calls), "", float64(failed), 0))
+	s.claim(atLeast("calm_share", "of a service's requests went to the less used of its two instances", "%", slices.Min(shares), 30))
 	return nil
 }

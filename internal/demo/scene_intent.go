@@ -16,38 +16,50 @@ const silence = 100 * time.Millisecond
 // disable takes an instance out of traffic and puts it back.
 func disable(ctx context.Context, s *stage) error {
 	in := s.fleet.alive(social.PushRole)[0]
-	before, machine := s.tally.read(), watchStall()
-	_, began, ended, err := s.run(ctx, "disable", in.role, in.id, "--why", "bad disk")
+	before := s.tally.read()
+	from, err := s.disable(ctx, in, "bad disk")
+	if err != nil {
+		return err
+	}
+	undone := time.Now()
+	s.shut = append(s.shut, period{in, from, undone})
+	if _, _, _, err := s.run(ctx, "undo"); err != nil {
+		return err
+	}
+	if err := s.claimTraffic(ctx, "enable_traffic", "after that command began it got a request again", in, undone); err != nil {
+		return err
+	}
+	calls, failed, _, _ := s.meanwhile(before)
+	s.claim(atMost("disable_failed", fmt.Sprintf("of %d calls failed meanwhile", calls), "", float64(failed), 0))
+	return nil
+}
+
+// disable disables an instance, waits a second, and claims that its traffic stopped. From the time returned on nothing may
+// reach it.
+func (s *stage) disable(ctx context.Context, in *instance, why string) (from time.Time, err error) {
+	machine := watchStall()
+	_, began, ended, err := s.run(ctx, "disable", in.role, in.id, "--why", why)
 	if err == nil {
 		err = pause(ctx, time.Second)
 	}
 	stood := machine.end()
 	if err != nil {
-		return err
+		return from, err
 	}
-	s.claim(silent("disable_silence", in, began, ended, stood))
-	undone := time.Now()
-	if _, _, _, err := s.run(ctx, "undo"); err != nil {
-		return err
-	}
-	s.shut = append(s.shut, period{in, ended.Add(silence + 3*stood), undone})
-	if err := s.claimTraffic(ctx, "enable_traffic", "after that command began, it got a request again", in, undone); err != nil {
-		return err
-	}
-	calls, failed, _, _ := s.meanwhile(before)
-	s.claim(atMost("disable_failed", fmt.Sprintf("failed of %d calls meanwhile", calls), "", float64(failed), 0))
-	return nil
+	c := silent(in, began, ended, stood)
+	s.claim(c)
+	return ended.Add(time.Duration(c.Limit) * time.Millisecond), nil
 }
 
 // silent claims how soon after a command the last request reached an instance. Where the machine kept programs waiting, the
-// limit is that much higher: three have to act in turn.
-func silent(name string, in *instance, began, ended time.Time, stood time.Duration) Claim {
+// limit is that much higher, twice: the registry and the caller act in turn.
+func silent(in *instance, began, ended time.Time, stood time.Duration) Claim {
 	last := 0 * time.Millisecond
 	if at := in.log.last(); at.After(ended) {
 		last = at.Sub(ended)
 	}
-	limit := silence + 3*stood
-	c := atMost(name, "after the command returned, the last request reached it", "ms", ms(last), ms(limit))
+	limit := silence + 2*stood
+	c := atMost("disable_silence", "after the command returned it got its last request", "ms", ms(last), ms(limit))
 	c.Note = fmt.Sprintf("the command took %.0f ms", ms(ended.Sub(began)))
 	if stood > 0 {
 		c.Note += fmt.Sprintf(", this machine stood still for %.0f", ms(stood))
@@ -91,9 +103,8 @@ func halve(ctx context.Context, s *stage) error {
 		return err
 	}
 	want := 100 * 5.0 / 15
-	c := atMost("weight_share", fmt.Sprintf("its share went from %.0f %% to %.0f %%; by the weights %.0f %%, so it is off by", before, after, want),
-		"points", math.Abs(after-want), 8)
-	s.claim(c)
+	s.claim(atMost("weight_share", fmt.Sprintf("points is its share off the %.0f %% that weights 5 and 10 give: it went from %.0f %% to %.0f %%", want, before, after),
+		"", math.Abs(after-want), 8))
 	_, _, _, err = s.run(ctx, "undo")
 	return err
 }
@@ -115,11 +126,8 @@ func (s *stage) measureShare(ctx context.Context, in *instance) (percent float64
 // restart kills the registry while an instance is disabled.
 func restart(ctx context.Context, s *stage) error {
 	in := s.fleet.alive(social.RegisterRole)[1]
-	_, _, ended, err := s.run(ctx, "disable", in.role, in.id, "--why", "maintenance")
+	from, err := s.disable(ctx, in, "maintenance") // it waits a second: so long it may take until instances are on disk, too
 	if err != nil {
-		return err
-	}
-	if err := pause(ctx, time.Second); err != nil { // instances are on disk within a second, intents at once
 		return err
 	}
 	before := s.tally.read()
@@ -129,7 +137,7 @@ func restart(ctx context.Context, s *stage) error {
 		return err
 	}
 	calls, failed, _, _ := s.meanwhile(before)
-	s.claim(atLeast("outage_calls", "calls answered while there was no registry", "", float64(calls-failed), 30))
+	s.claim(atLeast("outage_calls", "calls were answered while there was no registry", "", float64(calls-failed), 30))
 	s.show.command(commandLine(s.fleet.serveArgs()...))
 	if err := s.fleet.serve(ctx); err != nil {
 		return err
@@ -138,28 +146,35 @@ func restart(ctx context.Context, s *stage) error {
 	if err := s.claimIntent(ctx, in); err != nil {
 		return err
 	}
-	if !until(ctx, 20*time.Second, s.fresh) && ctx.Err() == nil {
-		return fmt.Errorf("the registry is back, but the list here is not refreshed: %w", s.registry.View().Stale)
-	}
-	if err := pause(ctx, time.Second); err != nil {
+	if err := s.claimWatchers(ctx, time.Now()); err != nil {
 		return err
 	}
 	undone := time.Now()
-	s.shut = append(s.shut, period{in, ended.Add(2 * silence), undone})
-	s.claim(atMost("outage_silence", "requests that reached the disabled instance in all that time", "",
-		float64(in.log.between(ended.Add(2*silence), undone)), 0))
+	s.shut = append(s.shut, period{in, from, undone})
+	s.claim(atMost("outage_silence", "requests reached the disabled instance in all that time", "",
+		float64(in.log.between(from, undone)), 0))
 	if _, _, _, err := s.run(ctx, "undo"); err != nil {
 		return err
 	}
-	if err := s.claimTraffic(ctx, "outage_traffic", "after that command began, it got a request again", in, undone); err != nil {
+	if err := s.claimTraffic(ctx, "outage_traffic", "after that command began it got a request again", in, undone); err != nil {
 		return err
 	}
 	calls, failed, _, _ = s.meanwhile(before)
-	s.claim(atMost("outage_failed", fmt.Sprintf("failed of %d calls, before, meanwhile and after", calls), "", float64(failed), 0))
+	s.claim(atMost("outage_failed", fmt.Sprintf("of %d calls failed, from before the kill until now", calls), "", float64(failed), 0))
 	return nil
 }
 
-func (s *stage) fresh() bool { return s.registry.View().Stale == nil }
+// claimWatchers waits until every process sees the registry's changes again, and claims how soon after since that was. They
+// wait at random before they try again, up to 5 s after many failures, so that a crowd does not arrive all at once.
+func (s *stage) claimWatchers(ctx context.Context, since time.Time) error {
+	const limit = 20 * time.Second
+	until(ctx, 2*limit, func() bool { return s.fleet.watched(ctx) && s.registry.View().Stale == nil })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.claim(atMost("outage_watchers", "after the registry was back every process heard from it again", "s", time.Since(since).Seconds(), limit.Seconds()))
+	return pause(ctx, silence)
+}
 
 // claimIntent asks the registry whether an instance is still disabled.
 func (s *stage) claimIntent(ctx context.Context, in *instance) error {
@@ -184,6 +199,6 @@ func (s *stage) claimIntent(ctx context.Context, in *instance) error {
 			s.show.say("%s: %s", it.ID, it.Effective.Because)
 		}
 	}
-	s.claim(atLeast("outage_intent", "intents of one that outlived kill -9 of the registry", "", kept, 1))
+	s.claim(atLeast("outage_intent", "of 1 intent outlived kill -9 of the registry", "", kept, 1))
 	return nil
 }

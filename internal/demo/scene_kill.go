@@ -23,7 +23,7 @@ func replace(role string, patient bool) func(context.Context, *stage) error {
 			until(ctx, 2*gone, func() bool { return s.registry.Snapshot(role).Instance(in.id) == nil })
 			took := time.Since(killed)
 			if ctx.Err() == nil {
-				s.claim(atMost("kill_"+role+"_gone", fmt.Sprintf("off the list after (leases last %.0f s)", TTL.Seconds()), "s", took.Seconds(), gone.Seconds()))
+				s.claim(atMost("kill_"+role+"_gone", fmt.Sprintf("after the kill it was off the list; leases last %.0f s", TTL.Seconds()), "s", took.Seconds(), gone.Seconds()))
 			}
 		}
 		if err := pause(ctx, time.Second); err != nil {
@@ -35,7 +35,7 @@ func replace(role string, patient bool) func(context.Context, *stage) error {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("after that command began, %s got its first request", next.id)
+		text := fmt.Sprintf("after that command began %s got its first request", next.id)
 		if err := s.claimTraffic(ctx, "start_"+role+"_traffic", text, next, next.started); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func replace(role string, patient bool) func(context.Context, *stage) error {
 			s.show.say("%d attempts met the dead instance or died with it, and were made again at the other one.", repeated)
 			s.show.say("%d POSTs without a key died with it: outcome unknown, not retried.", unknown)
 		}
-		s.claim(atMost("kill_"+role+"_failed", fmt.Sprintf("failed of %d calls meanwhile", calls), "", float64(failed), 0))
+		s.claim(atMost("kill_"+role+"_failed", fmt.Sprintf("of %d calls failed meanwhile", calls), "", float64(failed), 0))
 		return nil
 	}
 }

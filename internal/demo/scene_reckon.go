@@ -25,12 +25,12 @@ func (s *stage) reckon() error {
 		s.claim(c)
 	}
 	if s.opt.Once {
-		s.claim(atLeast("calls", "calls were made", "", float64(s.tally.read().Total), fewest))
+		s.claim(atLeast("calls", "calls were made in all", "", float64(s.tally.read().Total), fewest))
 	}
 	trespassed := 0
 	for _, p := range s.shut {
 		trespassed += p.in.log.between(p.from, p.to)
 	}
-	s.claim(atMost("disabled_requests", fmt.Sprintf("requests to a disabled instance, from %d ms after the command", silence.Milliseconds()), "", float64(trespassed), 0))
+	s.claim(atMost("disabled_requests", fmt.Sprintf("requests reached a disabled instance, from %d ms after the command on", silence.Milliseconds()), "", float64(trespassed), 0))
 	return nil
 }

@@ -143,18 +143,22 @@ func (s *show) command(line string) { s.print("   " + s.style("36", "$ "+line) +
 // plain adds lines as they are, for people to copy.
 func (s *show) plain(text string) { s.print(text) }
 
+// claim shows a claim as a sentence that begins with what was measured; the limit follows, where it is not simply none.
 func (s *show) claim(c Claim) {
 	mark, color := "✓", "32"
 	if !c.OK {
 		mark, color = "✗", "31;1"
 	}
-	text := c.Text
-	if c.Note != "" {
-		text += " (" + c.Note + ")"
+	limit := ""
+	if !c.OK || c.Limit != 0 {
+		limit = s.style("2", "  ("+c.Rule+" "+c.measure(c.Limit)+")")
 	}
 	value := c.measure(c.Value)
-	gap := strings.Repeat(" ", max(1, width-28-len([]rune(text))-len([]rune(value))))
-	s.print("   " + s.style(color, mark) + " " + text + gap + s.style("1", value) + "   " + s.style("2", c.Rule+" "+c.measure(c.Limit)) + "\n")
+	line := "   " + s.style(color, mark+strings.Repeat(" ", max(1, 9-len([]rune(value))))+value) + "  " + c.Text + limit + "\n"
+	if c.Note != "" {
+		line += strings.Repeat(" ", 15) + s.style("2", c.Note) + "\n"
+	}
+	s.print(line)
 }
 
 // style colours text, where colours are wanted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -43,9 +44,10 @@ const (
 // newTraffic registers the first people, and calls until stop.
 func newTraffic(ctx context.Context, client *muster.Client, t *tally) (*traffic, error) {
 	d := &traffic{transport: httprpc.NewTransport(client, nil), tally: t, ledger: newLedger()}
-	for range founders {
-		if err := d.register(ctx); err != nil {
-			return nil, fmt.Errorf("the first people cannot register: %w", err)
+	for len(d.people) < founders {
+		var err error
+		if !until(ctx, readyIn, func() bool { err = d.register(ctx); return err == nil }) { // services that just started may not know each other yet
+			return nil, errors.Join(ctx.Err(), fmt.Errorf("the first people cannot register: %w", err))
 		}
 	}
 	pace, stop := context.WithCancel(ctx)
