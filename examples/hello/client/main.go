@@ -18,7 +18,7 @@ func main() {
 		log.Fatal(err)
 	}
 	client := muster.NewClient(muster.New(driver, nil), nil)
-	web := &http.Client{Transport: httprpc.NewTransport(client, nil)}
+	web := http.Client{Transport: httprpc.NewTransport(client, nil)}
 	answer, err := web.Get("http://HELLO/?name=world")
 	if err != nil {
 		log.Fatal(err)

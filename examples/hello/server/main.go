@@ -22,8 +22,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello,", r.URL.Query().Get("name")) })
-	err = httprpc.Serve(ctx, muster.New(driver, nil), &http.Server{Handler: hello}, muster.Instance{Service: "hello"}, nil)
+	hello := func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello,", r.FormValue("name")) }
+	server := &http.Server{Handler: http.HandlerFunc(hello)}
+	err = httprpc.Serve(ctx, muster.New(driver, nil), server, muster.Instance{Service: "hello"}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
