@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,7 +23,7 @@ func (a *API) routeWatch(api huma.API) {
 		OperationID: "watch", Method: http.MethodGet, Path: pathWatch, Tags: []string{"find"}, Responses: problems(),
 		Summary: "The list, and every change to it",
 		Description: "Server-sent events. reset {services, instances}: the list begins anew. put {an instance}, delete {service, id}: changes. " +
-			"sync: all up to here is one consistent state; its id goes into Last-Event-ID or since to go on from there. confirm: nothing has changed, every 3 s. " +
+			"sync: all up to here is one consistent state; its id goes into Last-Event-ID or since to go on from there. confirm: that was all up to here, every 3 s. " +
 			"With wait: a long poll instead, answering the whole list as soon as its revision is another, 304 if it is not by then.",
 		Parameters: append(pathParams(pathWatch),
 			&huma.Param{Name: "service", In: "query", Description: "Only this service; may be repeated. Absent: all", Explode: new(true),
@@ -148,16 +147,10 @@ func (s *stream) run(ctx context.Context) {
 		return
 	}
 	for {
-		changed, err := s.wait(ctx)
-		if err != nil {
+		if err := s.follow(ctx); err != nil {
 			return // the client is gone, or the store is closing
 		}
-		if changed {
-			err = s.advance()
-		} else {
-			err = s.confirm()
-		}
-		if err != nil {
+		if err := s.confirm(); err != nil {
 			return
 		}
 	}
@@ -182,15 +175,23 @@ func (s *stream) begin() error {
 	return s.send()
 }
 
-// wait returns when there is something new, or with false when it is time to confirm that there is not.
-func (s *stream) wait(ctx context.Context) (changed bool, err error) {
+// follow writes what changes until it is time to confirm, whether or not anything was written: changes outside the scope write
+// nothing, and a client takes silence for a dead connection. One deadline serves all changes until then.
+func (s *stream) follow(ctx context.Context) error {
 	due, cancel := context.WithTimeout(ctx, ConfirmEvery)
 	defer cancel()
-	_, err = s.api.store.Wait(due, s.q.namespace, s.at.Seq)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return false, nil
+	for due.Err() == nil {
+		if _, err := s.api.store.Wait(due, s.q.namespace, s.at.Seq); err != nil {
+			if due.Err() != nil {
+				break
+			}
+			return err
+		}
+		if err := s.advance(); err != nil {
+			return err
+		}
 	}
-	return err == nil, err
+	return ctx.Err()
 }
 
 // advance writes what happened since the last write.

@@ -126,7 +126,7 @@ func TestWatchListsThenFollows(t *testing.T) {
 func TestWatchConfirmsWhenNothingChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFace(t, api.Options{})
-		events := f.pipe()
+		events := f.pipe("")
 		var id string
 		for _, want := range []string{nativewire.Reset, nativewire.Sync} {
 			ev, err := events.Next()
@@ -149,9 +149,9 @@ func TestWatchConfirmsWhenNothingChanges(t *testing.T) {
 }
 
 // pipe watches without a socket, through a writer that refuses deadlines, as recorders do. It ends with the test.
-func (f *face) pipe() *nativewire.EventReader {
+func (f *face) pipe(query string) *nativewire.EventReader {
 	ctx, cancel := context.WithCancel(f.Context())
-	r := httptest.NewRequestWithContext(ctx, "GET", watchPath, nil)
+	r := httptest.NewRequestWithContext(ctx, "GET", watchPath+query, nil)
 	a, b := net.Pipe()
 	done := make(chan struct{})
 	go func() {
@@ -243,6 +243,37 @@ func TestWatchOfAScopeHearsNothingElse(t *testing.T) {
 	w.wants("put 2, sync")
 	f.want(200, "PUT", "/api/v1/namespaces/default/services/Absent/instances/3", body)
 	w.wants("put 3, sync")
+}
+
+// Silence is how a client knows a dead connection, so what happens to others must not make a stream silent.
+func TestWatchOfAScopeIsConfirmedHoweverBusyTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFace(t, api.Options{})
+		events := f.pipe("?service=quiet")
+		for _, want := range []string{nativewire.Reset, nativewire.Sync} {
+			if ev, err := events.Next(); err != nil || ev.Kind != want {
+				t.Fatalf("event %+v, %v; want %s", ev, err, want)
+			}
+		}
+		var busy sync.WaitGroup
+		defer busy.Wait()
+		busy.Go(func() {
+			for i := range 20 {
+				time.Sleep(time.Second)
+				f.put(i)
+			}
+		})
+		for range 3 {
+			start := time.Now()
+			ev, err := events.Next()
+			if err != nil || ev.Kind != nativewire.Confirm {
+				t.Fatalf("event %+v, %v; want a confirmation", ev, err)
+			}
+			if took := time.Since(start); took > api.ConfirmEvery {
+				t.Errorf("a confirmation took %v, want at most %v", took, api.ConfirmEvery)
+			}
+		}
+	})
 }
 
 func TestWatchersAreBounded(t *testing.T) {
