@@ -17,6 +17,7 @@ type board struct {
 	registry *muster.Registry
 	tally    *tally
 	table    func(w io.Writer, head []string, rows [][]string)
+	joining  func() bool // there is room for how to join
 
 	last  Calls
 	at    time.Time
@@ -30,6 +31,10 @@ func (b *board) draw(w io.Writer) {
 	b.drawCalls(w)
 	fmt.Fprintln(w)
 	b.drawInstances(w)
+	if b.joining() {
+		v := visit(b.fleet.webURL())
+		fmt.Fprintf(w, "\nJOIN IN from another terminal: Python (pip install py-eureka-client), or curl\n%s%s", v.Python, v.Curl)
+	}
 }
 
 func (b *board) drawRegistry(w io.Writer) {

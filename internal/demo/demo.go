@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/muster-go/muster"
@@ -73,6 +74,7 @@ type stage struct {
 	registry *muster.Registry
 	client   *muster.Client
 	traffic  *traffic
+	board    *board
 	shut     []period // of this round
 }
 
@@ -85,7 +87,7 @@ type period struct {
 // open starts the processes and waits until they find each other.
 func (s *stage) open(ctx context.Context) error {
 	s.show.heading("muster demo")
-	s.show.say("A registry, two instances each of three services, and their caller: eight processes on this machine.")
+	s.show.say("Eight processes on this machine: a registry, three services of two instances each, their caller.")
 	if s.opt.Hint != "" {
 		s.show.say("%s", s.opt.Hint)
 	}
@@ -110,9 +112,18 @@ func (s *stage) open(ctx context.Context) error {
 	if !until(ctx, readyIn, func() bool { return s.complete() && fleet.watched(ctx) }) {
 		return errors.Join(ctx.Err(), errors.New("not every instance that was started is in the registry's list"))
 	}
-	b := &board{fleet: fleet, registry: s.registry, tally: s.tally, table: s.opt.Table}
-	s.show.begin(b.draw)
+	if err := pause(ctx, silence); err != nil { // for the last change to be heard everywhere
+		return err
+	}
+	s.board = &board{fleet: fleet, registry: s.registry, tally: s.tally, table: s.opt.Table, joining: s.joining}
+	s.show.begin(s.board.draw)
 	return nil
+}
+
+// joining reports whether the board has room to say how to join; else the story says it.
+func (s *stage) joining() bool {
+	columns, rows := s.show.extent()
+	return columns >= 100 && rows >= 36
 }
 
 // complete reports whether the list here has every running instance.
@@ -149,7 +160,9 @@ func (s *stage) round(ctx context.Context) error {
 // play plays scenes until one fails.
 func (s *stage) play(ctx context.Context, list []scene) error {
 	for _, sc := range list {
-		s.show.heading(sc.title)
+		if sc.title != "" {
+			s.show.heading(sc.title)
+		}
 		if err := sc.play(ctx, s); err != nil {
 			return err
 		}
@@ -168,6 +181,12 @@ func (s *stage) play(ctx context.Context, list []scene) error {
 // close ends everything, and claims that nothing is left.
 func (s *stage) close() error {
 	s.show.end()
+	if s.board != nil {
+		s.board.joining = func() bool { return false }
+		var b strings.Builder
+		s.board.draw(&b)
+		s.show.print(b.String())
+	}
 	if s.client != nil {
 		s.client.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

@@ -20,7 +20,7 @@ type scene struct {
 // scenes are the scenes of a round, in their order.
 func scenes() []scene {
 	return []scene{
-		{"Join in, from another terminal", join},
+		{"", join},
 		{"Everybody calls everybody, nothing is done to them", rest},
 		{"An instance is disabled, then enabled again", disable},
 		{"The weight of an instance is halved", halve},

@@ -14,10 +14,10 @@ type Visit struct {
 // visit returns the lines for a registry at an http URL.
 func visit(url string) Visit {
 	return Visit{
-		Python: fmt.Sprintf(`import time, py_eureka_client.eureka_client as eureka_client
-eureka_client.init(eureka_server="%s/eureka", app_name="visitor", instance_port=9000)
+		Python: fmt.Sprintf(`import time, py_eureka_client.eureka_client as eureka
+eureka.init(eureka_server="%s/eureka", app_name="visitor", instance_port=9000)
 time.sleep(15)  # it is in the table meanwhile
-eureka_client.stop()
+eureka.stop()
 `, url),
 		Curl: fmt.Sprintf(`curl -X PUT %s/api/v1/namespaces/default/services/guest/instances/me \
   -d '{"endpoints": [{"scheme": "http", "address": "127.0.0.1:9001"}], "ttl": "15s"}'
@@ -25,8 +25,12 @@ eureka_client.stop()
 	}
 }
 
-// join shows how to join.
+// join shows how to join, where the board does not.
 func join(ctx context.Context, s *stage) error {
+	if s.joining() {
+		return nil
+	}
+	s.show.heading("Join in, from another terminal")
 	v := visit(s.fleet.webURL())
 	s.show.say("Register a service of yours; it is in the table at once. In Python (pip install py-eureka-client):")
 	s.show.plain("\n" + v.Python + "\n")

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// show is what people see: the story, line after line, and on a terminal the board below it, drawn anew again and again.
-// Each drawing is one write between marks that let a terminal show it at once, so nothing flickers. Safe for concurrent use.
+// show is what people see: the story, line after line, and on a terminal the board below it, kept up to date. A drawing is one
+// write, between marks that let a terminal show it at once, and touches only lines that changed: nothing flickers, and what
+// somebody selects to copy stays selected. Safe for concurrent use.
 type show struct {
 	w     io.Writer
 	size  func() (width, height int) // nil: not a terminal, no board
@@ -18,7 +19,7 @@ type show struct {
 
 	mu    sync.Mutex // guards what follows, and w
 	board func(w io.Writer)
-	lines int // of the board that stand on the terminal now
+	shown []string // lines of the board that stand on the terminal, below the story
 
 	stop chan struct{}
 	done chan struct{}
@@ -26,12 +27,20 @@ type show struct {
 
 const (
 	redraw   = 250 * time.Millisecond
-	width    = 96 // of the story
+	width    = 96 // of headings
 	minStory = 4  // lines that the board leaves free
 )
 
 func newShow(opt *Options) *show {
 	return &show{w: opt.Out, size: opt.Size, color: opt.Color}
+}
+
+// extent is the terminal's; 0, 0: it is none.
+func (s *show) extent() (columns, rows int) {
+	if s.size == nil {
+		return 0, 0
+	}
+	return s.size()
 }
 
 // begin draws the board from now on; on anything but a terminal it does nothing.
@@ -76,37 +85,55 @@ func (s *show) end() {
 func (s *show) print(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.board == nil && s.lines == 0 {
+	if s.board == nil && s.shown == nil {
 		_, _ = io.WriteString(s.w, text) // nobody looks any more
 		return
 	}
-	columns, rows := s.size()
-	var b, board bytes.Buffer
-	b.WriteString("\x1b[?2026h\x1b[?25l\x1b[?7l") // all at once, without cursor, nothing wraps
-	if s.lines > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", s.lines)
+	var b bytes.Buffer
+	b.WriteString("\x1b[?2026h\x1b[?25l") // all at once; no cursor
+	if len(s.shown) > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", len(s.shown))
 	}
 	b.WriteString("\r")
 	for line := range strings.Lines(text) {
 		b.WriteString(strings.TrimSuffix(line, "\n") + "\x1b[K\r\n")
 	}
-	s.lines = 0
-	if s.board != nil {
-		s.board(&board)
+	before := s.shown
+	if text != "" {
+		before = nil // the board stands elsewhere now
 	}
-	for line := range strings.Lines(board.String()) {
-		if s.lines >= rows-minStory {
-			break
+	s.shown = s.lines()
+	for i, line := range s.shown {
+		if i < len(before) && line == before[i] {
+			b.WriteString("\x1b[1B")
+			continue
 		}
-		b.WriteString(clip(strings.TrimSuffix(line, "\n"), columns) + "\x1b[K\r\n")
-		s.lines++
+		b.WriteString("\x1b[?7l" + line + "\x1b[K\x1b[?7h\r\n") // it never wraps
 	}
-	b.WriteString("\x1b[J\x1b[?7h")
+	b.WriteString("\x1b[J")
 	if s.board == nil {
 		b.WriteString("\x1b[?25h")
 	}
 	b.WriteString("\x1b[?2026l")
 	_, _ = b.WriteTo(s.w)
+}
+
+// lines are the board's, as they fit the terminal; nil when there is no board. s.mu is held.
+func (s *show) lines() []string {
+	if s.board == nil {
+		return nil
+	}
+	columns, rows := s.size()
+	var b bytes.Buffer
+	s.board(&b)
+	out := []string{}
+	for line := range strings.Lines(b.String()) {
+		if len(out) == max(1, rows-minStory) {
+			break
+		}
+		out = append(out, clip(strings.TrimSuffix(line, "\n"), columns))
+	}
+	return out
 }
 
 // clip cuts a line off at a width, in characters; what colours it does not count.
@@ -130,7 +157,11 @@ func clip(line string, columns int) string {
 // The parts of the story.
 
 func (s *show) heading(text string) {
-	rule := strings.Repeat("─", max(3, width-len([]rune(text))-4))
+	columns, _ := s.extent()
+	if columns == 0 || columns > width {
+		columns = width
+	}
+	rule := strings.Repeat("─", max(3, columns-len([]rune(text))-4))
 	s.print("\n" + s.style("1", "── "+text+" "+rule) + "\n")
 }
 
