@@ -40,9 +40,8 @@ type seen struct {
 func (e *entry) at() time.Time    { return fromSeconds(e.At) }
 func (e *entry) began() time.Time { return fromSeconds(e.Began) }
 
-func fromSeconds(s float64) time.Time     { return time.UnixMicro(int64(s * 1e6)) }
-func seconds(t time.Time) float64         { return float64(t.UnixMicro()) / 1e6 }
-func (v view) up(service, id string) bool { return v[service][id].Status == "UP" }
+func fromSeconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)) }
+func seconds(t time.Time) float64     { return float64(t.UnixMicro()) / 1e6 }
 
 // book writes a program's log. Safe for concurrent use.
 type book struct {

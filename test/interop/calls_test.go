@@ -23,6 +23,7 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 	for range 3 {
 		f.restart(0)
 	}
+	disabling := time.Now()
 	f.muster("disable", "STOCK", switched.config.Me, "--why", "interop")
 	disabled := time.Now()
 	f.awaitEverywhere(poll+slack, "out of service", switched, outOfService)
@@ -41,6 +42,7 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 	f.awaitEverywhere(pythonTTL+poll+slack, "gone", killed, gone)
 	t.Logf("killed instance gone from every view after %v", time.Since(died))
 	forgotten := time.Now()
+	pass(2 * time.Second) // until the journal knows that too
 	for n := range 5 {
 		f.restart(time.Duration(n%2) * poll)
 	}
@@ -77,31 +79,39 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 	t.Run("no live instance is missing from a view", func(t *testing.T) {
 		views := 0
 		for _, p := range f.programs {
-			for _, e := range of("view", p.book()) {
-				if e.at().Before(complete) {
-					continue
+			for _, live := range []*program{orders, bills, switched, killed} {
+				var missing, notUp []time.Duration // when, since everybody saw everybody
+				for _, e := range of("view", p.book()) {
+					since := e.at().Sub(complete)
+					if since < 0 || live == killed && e.at().After(died) {
+						continue
+					}
+					views++
+					seen, listed := e.View[live.service][live.config.Me]
+					if !listed {
+						missing = append(missing, since)
+					}
+					if off := live == switched && e.at().After(disabling) && e.at().Before(enabled); !off && seen.Status != "UP" {
+						notUp = append(notUp, since)
+					}
 				}
-				views++
-				for _, live := range []*program{orders, bills, switched, killed} {
-					excused := live == switched && e.at().After(disabled.Add(-time.Second)) && e.at().Before(enabled) ||
-						live == killed && e.at().After(died)
-					if _, listed := e.View[live.service][live.config.Me]; !listed && (live != killed || !excused) {
-						t.Errorf("%s, %v: %s is not listed: %v", p.config.Me, e.at().Sub(complete), live.config.Me, e.View)
-					}
-					if !excused && !e.View.up(live.service, live.config.Me) {
-						t.Errorf("%s, %v: %s is not up: %v", p.config.Me, e.at().Sub(complete), live.config.Me, e.View)
-					}
+				if len(missing)+len(notUp) > 0 {
+					t.Errorf("%s did not see %s at %v, and not as up at %v", p.config.Me, live.config.Me, missing, notUp)
 				}
 			}
 		}
-		t.Logf("%d views, from every side", views)
+		t.Logf("%d times an instance was looked for in a view", views)
 	})
 	t.Run("a killed instance never comes back", func(t *testing.T) {
 		for _, p := range f.programs {
+			var back []time.Duration // when, since it was gone
 			for _, e := range of("view", p.book()) {
 				if _, listed := e.View["STOCK"][killed.config.Me]; listed && e.at().After(forgotten) {
-					t.Errorf("%s sees it again %v after it was gone", p.config.Me, e.at().Sub(forgotten))
+					back = append(back, e.at().Sub(forgotten))
 				}
+			}
+			if len(back) > 0 {
+				t.Errorf("%s sees it again at %v", p.config.Me, back)
 			}
 		}
 	})
@@ -136,8 +146,8 @@ func (f *fleet) checkCalls(t *testing.T) {
 			}
 		}
 	}
-	if calls < 300 {
-		t.Errorf("%d calls, want at least 300", calls)
+	if calls < 100 {
+		t.Errorf("%d calls, want at least 100 to say so", calls)
 	}
 	t.Logf("%d calls, every one answered, by an instance whose log has it", calls)
 }

@@ -59,7 +59,8 @@ func TestCallersPreferTheirZone(t *testing.T) {
 			abroad.callsTo(west, "client") > 0 && local[0].callsTo(east, "walk_nodes") > 0 && local[1].callsTo(east, "http.Client") > 0
 	})
 
-	off := f.enable(east, false) // the callers in the east have to go west
+	off := time.Now() // callers may hear of it before the operator does
+	f.enable(east, false)
 	f.awaitEverywhere(poll+slack, "out of service", east, outOfService)
 	switched := time.Now()
 	await(t, 20*time.Second, "callers whose zone has nobody to go to the other", func() bool {
