@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,8 +144,14 @@ func (p *Proxy) now() (mode, <-chan struct{}) {
 	return p.mode, p.changed
 }
 
+// listen takes the proxy's address, again after a Cut. A program that this process starts meanwhile holds a copy of the old listener for
+// the moment between fork and the end of exec.
 func (p *Proxy) listen() error {
 	listener, err := net.Listen("tcp", p.addr)
+	for try := 0; errors.Is(err, syscall.EADDRINUSE) && try < 500; try++ {
+		<-time.After(10 * time.Millisecond)
+		listener, err = net.Listen("tcp", p.addr)
+	}
 	if err != nil {
 		return err
 	}
