@@ -69,16 +69,11 @@ func (a *API) renewFrame(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) renewHandles(frame nativewire.Frame) (lapsed []nativewire.Lapsed, err error) {
-	for i := range frame.Len() {
-		switch code := a.store.RenewHandle(a.seal.open(frame.Handle(i))); code {
-		case "":
-		case muster.NotFound, muster.Conflict:
-			lapsed = append(lapsed, nativewire.Lapsed{Index: i, Code: code})
-		default:
-			return nil, code
-		}
-	}
-	return lapsed, nil
+	err = a.store.RenewHandles(frame.Len(),
+		func(i int) uint64 { return a.seal.open(frame.Handle(i)) },
+		func(i int, code muster.Code) { lapsed = append(lapsed, nativewire.Lapsed{Index: i, Code: code}) },
+	)
+	return lapsed, err
 }
 
 // renewNamed extends leases by name, for their owners.

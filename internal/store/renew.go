@@ -68,6 +68,41 @@ func (s *Store) RenewHandle(handle uint64) muster.Code {
 	return muster.NotFound
 }
 
+// RenewHandles does for n handles what [Store.RenewHandle] does for one, with one reading of the clock and one count for all of
+// them, and reports those that were not extended: Conflict or NotFound.
+//
+// Errors: Unavailable (loading), Closed.
+func (s *Store) RenewHandles(n int, handle func(i int) uint64, lapsed func(i int, code muster.Code)) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	now := s.now()
+	var at *space
+	seen := uint64(0)
+	count := func(next *space) {
+		if at != nil {
+			at.seen.Add(seen)
+		}
+		at, seen = next, 0
+	}
+	for i := range n {
+		l := s.handles.get(handle(i))
+		switch {
+		case l != nil && l.touch(now):
+			if l.space != at {
+				count(l.space)
+			}
+			seen++
+		case l != nil && l.taken():
+			lapsed(i, muster.Conflict)
+		default:
+			lapsed(i, muster.NotFound)
+		}
+	}
+	count(nil)
+	return nil
+}
+
 func notFound(key muster.Key) error {
 	return &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.NotFound, Err: fmt.Errorf("%v is not registered", key)}
 }
