@@ -19,7 +19,11 @@ type Shell struct {
 	stdin   *os.File
 	scripts string // what each command is and prints, numbered
 	count   int
+	busy    bool // a command did not end in its time, so bash reads no further
 }
+
+// endWithin is how long what a page started may take to stop: muster register waits 5 s for callers to notice.
+const endWithin = 20 * time.Second
 
 // NewShell starts a shell in dir with these variables added to its environment, and without those of this run that start with MUSTER_.
 // It, and all that it started, ends with the test.
@@ -32,6 +36,7 @@ func NewShell(t testing.TB, dir string, env []string) *Shell {
 	s := &Shell{t: t, dir: dir, stdin: w, scripts: t.TempDir()}
 	s.bash = peer.Start(t, peer.Command{Path: "bash", Args: []string{"--noprofile", "--norc"}, Dir: dir, Env: env, Stdin: r})
 	t.Cleanup(func() {
+		s.end()
 		r.Close()
 		w.Close()
 	})
@@ -56,6 +61,22 @@ func (s *Shell) Run(b Block) error {
 		}
 	}
 	return nil
+}
+
+// end asks all that still runs to stop and waits for it. What muster register runs is in a process group of its own, which the end of bash's
+// group would not reach.
+func (s *Shell) end() {
+	if s.busy {
+		return
+	}
+	if _, err := s.stdin.WriteString("kill -TERM $(jobs -p) 2>/dev/null; wait; exit 0\n"); err != nil {
+		return // the shell has ended
+	}
+	select {
+	case <-s.bash.Ended():
+	case <-time.After(endWithin):
+		s.t.Errorf("what the page started does not stop within %v of SIGTERM", endWithin)
+	}
 }
 
 // run runs one command and returns what it printed so far. It is sourced from a file, so that whatever it contains, the shell lives on, and
@@ -116,6 +137,7 @@ func (s *Shell) run(c Command, b Block) (string, error) {
 			return output(), fmt.Errorf("it ended the shell")
 		case <-deadline:
 			if status == "" {
+				s.busy = true
 				return output(), fmt.Errorf("still running after %v", b.Timeout)
 			}
 			return output(), fmt.Errorf("after %v it has not printed what the page says:\n%s", b.Timeout, strings.Join(c.Want, "\n"))

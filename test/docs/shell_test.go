@@ -85,6 +85,7 @@ func TestBackgroundServerIsWaitedForAndEndsWithThePage(t *testing.T) {
 	for name, page := range map[string]string{
 		"ampersand": console(server+" &", "Serving HTTP on …"),
 		"option":    "<!-- console: background -->\n" + console(server, "Serving HTTP on …"),
+		"own group": console("$ bash -c 'set -m; "+server[2:]+" & trap \"kill %1\" TERM; wait' &", "Serving HTTP on …"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("page", func(t *testing.T) {
