@@ -87,8 +87,8 @@ func (c *caller) check(t testing.TB) {
 	if c.failed > 0 {
 		t.Errorf("%d of %d calls failed, such as: %v", c.failed, c.calls, c.example)
 	}
-	if c.calls < 100 {
-		t.Errorf("%d calls, want at least 100", c.calls)
+	if c.calls < 20 {
+		t.Errorf("%d calls, want at least 20 to say so", c.calls)
 	}
 	t.Logf("%d calls, %d failed", c.calls, c.failed)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/muster-go/muster/test/peer"
 )
 
-// Clients that open a watch and never read cost a connection each, not what they have missed; nobody else waits for them, and in
-// the end they are cut off.
-func TestWatchersThatDoNotReadHurtNobody(t *testing.T) {
+// Clients that ask for a list or a watch and never read cost a connection each, not what they have missed; nobody else waits for
+// them, and in the end they are cut off.
+func TestClientsThatDoNotReadHurtNobody(t *testing.T) {
 	t.Parallel()
 	server := peer.Muster(t)
 	const (
@@ -26,14 +26,21 @@ func TestWatchersThatDoNotReadHurtNobody(t *testing.T) {
 		rounds   = 40
 		size     = 12 << 10 // bytes of each instance
 	)
+	driver := newDriver(t, server.Addr)
+	for part := range parts {
+		if _, err := driver.Register(t.Context(), filled(part, 0, size), 30*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, _ := memory(t, server.PID())
 	for range sleepers {
-		sleep(t, server.Addr)
+		sleep(t, server.Addr, "/api/v1/namespaces/default/watch")
+		sleep(t, server.Addr, "/api/v1/namespaces/default/instances")
+		sleep(t, server.Addr, "/eureka/apps/")
 	}
 	await(t, slack, "every watch", func() bool { return watchers(t, server.URL) == sleepers })
-	before, _ := memory(t, server.PID())
 
 	reader := newRegistry(t, server.Addr)
-	driver := newDriver(t, server.Addr)
 	var delays []time.Duration
 	for round := range rounds {
 		for part := range parts {
@@ -62,7 +69,7 @@ func TestWatchersThatDoNotReadHurtNobody(t *testing.T) {
 	if grown := most - before; grown > missed/10 {
 		t.Errorf("the server grew by %d MB, its sleeping clients have missed %d MB", grown>>20, missed>>20)
 	}
-	await(t, 30*time.Second, "the sleeping clients to be cut off", func() bool { return watchers(t, server.URL) == 1 })
+	await(t, 30*time.Second, "the sleeping watchers to be cut off", func() bool { return watchers(t, server.URL) == 1 })
 	t.Logf("change to view %v typically, %v at most; the server grew by %d MB for %d MB that nobody read", delays[rounds/2], delays[rounds-1], (most-before)>>20, missed>>20)
 
 	view := newRegistry(t, server.Addr)
@@ -71,8 +78,8 @@ func TestWatchersThatDoNotReadHurtNobody(t *testing.T) {
 	stays(t, view, ttl+ttl/2, service, reg.Instance().ID)
 }
 
-// sleep opens a watch on everything and reads nothing of it.
-func sleep(t *testing.T, addr string) {
+// sleep asks for something and reads nothing of it.
+func sleep(t *testing.T, addr, path string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -82,7 +89,9 @@ func sleep(t *testing.T, addr string) {
 	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "GET /api/v1/namespaces/default/watch HTTP/1.1\r\nHost: %s\r\n\r\n", addr)
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, addr); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // watchers asks the server how many watches it serves.

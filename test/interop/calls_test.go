@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -43,7 +44,11 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 	t.Logf("killed instance gone from every view after %v", time.Since(died))
 	forgotten := time.Now()
 	pass(2 * time.Second) // until the journal knows that too
-	for n := range 5 {
+	kills := 5            // more; the soak goes on for several minutes
+	if os.Getenv("MUSTER_SOAK") == "1" {
+		kills = 200
+	}
+	for n := range kills {
 		f.restart(time.Duration(n%2) * poll)
 	}
 	pass(pythonTTL + poll) // what was wrongly kept or wrongly lost shows by now
