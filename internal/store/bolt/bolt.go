@@ -29,6 +29,7 @@ import (
 type Journal struct {
 	db      *bbolt.DB
 	path    string
+	file    fs.FileInfo // of the open file, as it was found at path
 	recover bool
 	audit   uint64 // records of it that stay
 	log     *slog.Logger
@@ -87,6 +88,9 @@ func Open(dir string, opt *Options) (*Journal, error) {
 	return j, nil
 }
 
+// errGone is in every error about a file that is open but not found at its path any more.
+var errGone = errors.New("the file was taken away while it was in use")
+
 // errDamaged is in every error about bytes in the file that are not what was written.
 var errDamaged = errors.New("the file is damaged")
 
@@ -98,11 +102,29 @@ func (j *Journal) open() error {
 	if err != nil {
 		return err
 	}
-	if err := guarded(func() error { return db.Update(j.prepare) }); err != nil {
+	if err = guarded(func() error { return db.Update(j.prepare) }); err == nil {
+		j.file, err = os.Stat(j.path)
+	}
+	if err != nil {
 		db.Close()
 		return err
 	}
 	j.db = db
+	return nil
+}
+
+// there says whether the file that is open is still the one at path. A file that was removed or replaced takes writes as ever,
+// but nobody would find them again.
+func (j *Journal) there() error {
+	now, err := os.Stat(j.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: it is not there", errGone)
+	case err != nil:
+		return err
+	case !os.SameFile(j.file, now):
+		return fmt.Errorf("%w: another file is in its place", errGone)
+	}
 	return nil
 }
 
@@ -199,6 +221,8 @@ func (j *Journal) explain(op string, err error) error {
 		code = muster.Unsupported
 	case errors.Is(err, errForeign):
 		code = muster.Invalid
+	case errors.Is(err, errGone):
+		advice = "put it back, or start this program anew; until then nothing can be written so that it lasts"
 	case errors.Is(err, errDamaged):
 		code, advice = muster.Internal, "restore a copy of it, or start once with recovery, which moves it aside and keeps what can still be read"
 	case full(err):

@@ -175,6 +175,9 @@ func last(c *bbolt.Cursor, before uint64) (k, v []byte) {
 
 // update runs one write transaction.
 func (j *Journal) update(op string, f func(tx *bbolt.Tx) error) error {
+	if err := j.there(); err != nil {
+		return j.explain(op, err)
+	}
 	return j.explain(op, guarded(func() error { return j.db.Update(f) }))
 }
 
