@@ -63,7 +63,7 @@ const DefaultRetention = 3 * time.Minute
 
 // Limits that hold whoever asks.
 const (
-	MaxNamespaces = 4096           // that held something in this life; one more is refused with Exhausted
+	MaxNamespaces = 4096           // that held something in this life, beside the default one; one more is refused with Exhausted
 	MaxInstances  = 2_000_000      // over all namespaces
 	MaxIntents    = 100_000        // over all namespaces
 	MaxTTL        = 24 * time.Hour // of a record
@@ -187,7 +187,7 @@ func (s *Store) ensure(namespace string) (*space, error) {
 	if sp := lookup(old, namespace); sp != nil {
 		return sp, nil
 	}
-	if len(old) >= MaxNamespaces {
+	if len(old) >= MaxNamespaces && !muster.EqualFold(namespace, muster.DefaultNamespace) {
 		return nil, &muster.Error{Code: muster.Exhausted, Err: fmt.Errorf("namespace %q would be number %d, at most %d are kept", namespace, len(old)+1, MaxNamespaces)}
 	}
 	next := maps.Clone(old)
