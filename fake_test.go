@@ -18,7 +18,9 @@ type fake struct {
 	held    map[muster.Key]*muster.Instance
 	rev     int
 	fail    error         // what Register, Renew and Watch answer
-	hang    bool          // Register and Renew wait for their context
+	hang    bool          // Register, Renew, Deregister and Leave wait for their context
+	refuse  error         // what Register alone answers
+	slow    time.Duration // how long Register takes
 	lost    chan struct{} // handed out with leases, if not nil
 	changed chan struct{} // closed at each change
 	relist  bool          // the next table is relisted
@@ -87,8 +89,14 @@ func (f *fake) Register(ctx context.Context, in *muster.Instance, ttl time.Durat
 		return muster.Lease{}, err
 	}
 	f.mu.Lock()
-	lost := f.lost
+	lost, refuse, slow := f.lost, f.refuse, f.slow
 	f.mu.Unlock()
+	if slow > 0 {
+		time.Sleep(slow)
+	}
+	if refuse != nil {
+		return muster.Lease{}, refuse
+	}
 	f.put(in)
 	return muster.Lease{Instance: in, TTL: ttl, Lost: lost}, nil
 }
@@ -180,6 +188,11 @@ func (f *fake) Close() error {
 	f.closed = true
 	return nil
 }
+
+// leaver is a driver of a layout without a status: leaving takes the entry away.
+type leaver struct{ *fake }
+
+func (l leaver) Leave(ctx context.Context, in *muster.Instance) error { return l.Deregister(ctx, in) }
 
 // orders returns an instance of ORDERS, up, at 10.0.0.n.
 func orders(n int) *muster.Instance {

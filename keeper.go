@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// keeper keeps every registration of a Registry alive from one goroutine: a heap of due times, renewals in batches,
-// registering again whatever was lost.
+// keeper keeps every registration of a Registry alive: one goroutine knows from a heap of due times what is to be done, and
+// sends the heartbeats, in batches; a few more beside it register again what was lost, so that this delays no heartbeat.
 //
 // Whoever talks to the driver about a registration owns it meanwhile: acquire, release. So a Close joins what is under way
 // before it deregisters, and nothing can come back after it.
@@ -18,15 +18,19 @@ type keeper struct {
 	once sync.Once
 	wake chan struct{} // capacity 1: the heap changed
 
-	mu   sync.Mutex // guards the fields below and those of every Registration
-	all  map[Key]*Registration
-	due  dueHeap
-	shut bool
+	mu      sync.Mutex // guards the fields below and those of every Registration
+	all     map[Key]*Registration
+	due     dueHeap
+	waiting []*Registration // due to be registered; nobody owns them yet
+	workers int             // goroutines that register those
+	shut    bool            // nothing is added any more
+	gone    bool            // nothing is acquired any more
 }
 
 const (
 	ioTimeout   = 5 * time.Second // of one conversation with the back end
-	giveUpSlack = time.Second     // of Deregister by an abandoned Close
+	giveUpSlack = time.Second     // what Close takes beyond its context to deregister
+	maxWorkers  = 16
 )
 
 func (k *keeper) init(r *Registry) {
@@ -47,22 +51,28 @@ func (k *keeper) add(g *Registration) error {
 		return &Error{Code: Conflict, Err: constError("this registry has registered the same key already; close that one first")}
 	}
 	k.all[key] = g
-	g.busy = make(chan struct{})
+	k.hold(g)
 	k.once.Do(func() { k.r.wg.Go(k.run) })
 	return nil
+}
+
+// hold makes the caller the one who talks to the driver about g. k.mu is held, and k.gone is not set.
+func (k *keeper) hold(g *Registration) {
+	g.busy = make(chan struct{})
+	k.r.wg.Add(1)
 }
 
 // acquire waits until nobody else talks to the driver about g, and makes the caller the one who does.
 func (k *keeper) acquire(ctx context.Context, g *Registration) error {
 	for {
 		k.mu.Lock()
-		if g.ended {
+		if g.ended || k.gone {
 			k.mu.Unlock()
 			return Closed
 		}
 		busy := g.busy
 		if busy == nil {
-			g.busy = make(chan struct{})
+			k.hold(g)
 			k.mu.Unlock()
 			return nil
 		}
@@ -75,26 +85,33 @@ func (k *keeper) acquire(ctx context.Context, g *Registration) error {
 	}
 }
 
-// release undoes acquire. If Close gave up meanwhile, the instance is deregistered here.
+// release undoes acquire. If Close gave up meanwhile, the instance is deregistered before anybody else can have it.
 func (k *keeper) release(g *Registration) {
 	k.mu.Lock()
-	finish := g.closing && !g.ended
-	k.mu.Unlock()
-	if finish {
-		k.end(g)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(k.r.ctx), giveUpSlack)
-		err := k.r.driver.Deregister(ctx, g.in)
-		cancel()
-		k.r.event(EventClosed, g.key, err)
+	if g.closing && !g.ended {
+		k.r.wg.Go(func() { k.finish(k.r.ctx, g) })
+		k.mu.Unlock()
+		return
 	}
-	k.mu.Lock()
 	close(g.busy)
 	g.busy = nil
-	if g.slot < 0 { // due while it was held, and what was done did not say when next
-		k.schedule(g, heartbeatAfter(g.ttl))
+	k.r.wg.Done()
+	if g.slot < 0 { // it fell due while it was held
+		k.schedule(g, 0)
 	}
 	k.mu.Unlock()
 	k.poke()
+}
+
+// finish deregisters g, which the caller holds, ends and releases it. ctx may be over: there is a moment left for a last word.
+func (k *keeper) finish(ctx context.Context, g *Registration) error {
+	defer k.release(g)
+	defer k.end(g)
+	ctx, cancel := k.lastWord(ctx)
+	defer cancel()
+	err := k.r.driver.Deregister(ctx, g.in)
+	k.r.event(EventClosed, g.key, err)
+	return err
 }
 
 // end takes g out for good. The caller holds it.
@@ -105,18 +122,42 @@ func (k *keeper) end(g *Registration) {
 		return
 	}
 	g.ended, g.held = true, false
-	if g.slot >= 0 {
-		heap.Remove(&k.due, g.slot)
-	}
+	k.unschedule(g)
 	delete(k.all, g.key.Fold())
 	close(g.done)
 }
 
-// abandon leaves the end of g to whoever holds it.
-func (k *keeper) abandon(g *Registration) {
+// abandon leaves the end of g to whoever holds it, and brings it about if nobody does.
+func (k *keeper) abandon(ctx context.Context, g *Registration) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	if g.ended || k.gone {
+		k.mu.Unlock()
+		return
+	}
 	g.closing = true
+	free := g.busy == nil
+	if free {
+		k.hold(g)
+	}
+	k.mu.Unlock()
+	if free {
+		k.finish(ctx, g)
+	}
+}
+
+// talk bounds a conversation with the driver: by ctx, by time, and by the life of the registry.
+func (k *keeper) talk(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
+	stop := context.AfterFunc(k.r.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// lastWord is talk for what must still be said when ctx or the registry is over: it outlives both by giveUpSlack.
+func (k *keeper) lastWord(ctx context.Context) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), ioTimeout)
+	soon := func() { time.AfterFunc(giveUpSlack, cancel) }
+	stopCaller, stopRegistry := context.AfterFunc(ctx, soon), context.AfterFunc(k.r.ctx, soon)
+	return last, func() { stopCaller(); stopRegistry(); cancel() }
 }
 
 func (k *keeper) poke() {
@@ -130,208 +171,77 @@ func (k *keeper) poke() {
 func (k *keeper) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for {
-		renew, register, next := k.take()
-		if len(renew)+len(register) == 0 {
-			timer.Reset(next)
-			select {
-			case <-timer.C:
-			case <-k.wake:
-			case <-k.r.ctx.Done():
-				return
-			}
+	for k.r.ctx.Err() == nil {
+		renew, next := k.take()
+		if len(renew) > 0 {
+			k.renewAll(renew)
 			continue
 		}
-		k.renewAll(renew)
-		for _, g := range register {
-			k.again(g)
-		}
-		if k.r.ctx.Err() != nil {
-			return
+		timer.Reset(next)
+		select {
+		case <-timer.C:
+		case <-k.wake:
+		case <-k.r.ctx.Done():
 		}
 	}
 }
 
-// take acquires what is due, and what is due so soon after that one request may serve both; next is the time until the
-// first that is not.
-func (k *keeper) take() (renew, register []*Registration, next time.Duration) {
+// take acquires those whose heartbeat is due, or so soon that one request may serve all of them, and hands those that are to
+// be registered to the workers; next is the time until the first that is neither.
+func (k *keeper) take() (renew []*Registration, next time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.gone {
+		return nil, time.Hour
+	}
+	defer k.hire()
 	now := time.Now()
 	for len(k.due) > 0 {
 		g := k.due[0]
 		wait := g.due.Sub(now)
 		if wait > 0 && (len(renew) == 0 || !g.held || wait > g.ttl/30) {
-			return renew, register, wait
+			return renew, wait
 		}
 		heap.Pop(&k.due)
-		if g.busy != nil { // its owner schedules it when through
+		switch {
+		case g.busy != nil: // its owner schedules it when through
+		case g.held && !g.unsaid:
+			k.hold(g)
+			renew = append(renew, g)
+		default:
+			k.waiting = append(k.waiting, g)
+		}
+	}
+	return renew, time.Hour
+}
+
+// hire starts workers for those who wait. k.mu is held.
+func (k *keeper) hire() {
+	for range min(len(k.waiting), maxWorkers-k.workers) {
+		k.workers++
+		k.r.wg.Go(func() {
+			for g := k.nextWaiting(); g != nil; g = k.nextWaiting() {
+				k.again(g)
+			}
+		})
+	}
+}
+
+// nextWaiting acquires the next one that is still to be registered; nil dismisses the worker.
+func (k *keeper) nextWaiting() *Registration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.waiting) > 0 && !k.gone {
+		g := k.waiting[0]
+		k.waiting = k.waiting[1:]
+		if g.ended || g.busy != nil || g.slot >= 0 || g.left && !g.held { // done, or somebody else's, by now
 			continue
 		}
-		g.busy = make(chan struct{})
-		if g.held {
-			renew = append(renew, g)
-		} else {
-			register = append(register, g)
-		}
+		k.hold(g)
+		return g
 	}
-	return renew, register, time.Hour
-}
-
-// renewAll sends one heartbeat for all of gs and releases them.
-func (k *keeper) renewAll(gs []*Registration) {
-	if len(gs) == 0 {
-		return
-	}
-	ins := make([]*Instance, len(gs))
-	for i, g := range gs {
-		ins[i] = g.in
-	}
-	ctx, cancel := context.WithTimeout(k.r.ctx, min(ioTimeout, gs[0].ttl/3+time.Second))
-	lapses, err := k.r.driver.Renew(ctx, ins)
-	cancel()
-	lapsed := make(map[Key]Code, len(lapses))
-	for _, l := range lapses {
-		lapsed[l.Key.Fold()] = l.Code
-	}
-	for _, g := range gs {
-		switch code := lapsed[g.key.Fold()]; {
-		case code == Conflict:
-			k.displaced(g)
-		case code != "":
-			k.lost(g, &Error{Op: "renew", Service: g.key.Service, Instance: g.key.ID, Code: code, Err: errForgotten})
-		case err != nil:
-			k.unsure(g, wrap("renew", g.key, err))
-		default:
-			k.renewed(g)
-		}
-		k.release(g)
-	}
-}
-
-const (
-	errForgotten = constError("the registry no longer knew this instance")
-	errLeaseLost = constError("the lease is gone")
-	errDisplaced = constError("another process registered this key; the last one to register keeps it")
-)
-
-func (k *keeper) renewed(g *Registration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	g.fails, g.err = 0, nil
-	k.schedule(g, heartbeatAfter(g.ttl))
-}
-
-// unsure is for a heartbeat whose answer did not come: the lease may still be there, so only the heartbeat is repeated.
-func (k *keeper) unsure(g *Registration, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	g.fails++
-	g.err = err
-	k.schedule(g, min(backoff(g.fails), heartbeatAfter(g.ttl)))
-}
-
-func (k *keeper) lost(g *Registration, err error) {
-	k.mu.Lock()
-	if g.ended || !g.held {
-		k.mu.Unlock()
-		return
-	}
-	g.held, g.err, g.fails = false, err, 0
-	if g.left { // being forgotten is what it wants
-		k.mu.Unlock()
-		return
-	}
-	k.schedule(g, jitter(min(time.Second, g.ttl/3)))
-	k.mu.Unlock()
-	k.r.event(EventLost, g.key, err)
-	k.poke()
-}
-
-// displaced ends g: its key belongs to another owner now.
-func (k *keeper) displaced(g *Registration) {
-	err := &Error{Op: "renew", Service: g.key.Service, Instance: g.key.ID, Code: Conflict, Err: errDisplaced}
-	k.mu.Lock()
-	g.err = err
-	k.mu.Unlock()
-	k.end(g)
-	k.r.event(EventDisplaced, g.key, err)
-}
-
-// again registers g once more after its lease was lost or never granted, and releases it.
-func (k *keeper) again(g *Registration) {
-	ctx, cancel := context.WithTimeout(k.r.ctx, ioTimeout)
-	defer cancel()
-	k.register(ctx, g)
-	k.release(g)
-}
-
-// register asks the driver for a lease for g, which the caller holds, and notes the outcome.
-func (k *keeper) register(ctx context.Context, g *Registration) error {
-	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
-	defer cancel()
-	lease, err := k.r.driver.Register(ctx, g.in, k.r.opt.TTL)
-	k.mu.Lock()
-	if err != nil {
-		first := g.fails == 0
-		g.fails++
-		g.err = wrap("register", g.key, err)
-		k.schedule(g, backoff(g.fails+1))
-		k.mu.Unlock()
-		if first {
-			k.r.event(EventRefused, g.key, err)
-		}
-		return err
-	}
-	fresh := !g.held
-	g.held, g.err, g.fails = true, nil, 0
-	if g.relet != nil {
-		close(g.relet)
-	}
-	relet := make(chan struct{})
-	g.relet = relet
-	if g.seen = lease.Instance; g.seen == nil {
-		g.seen = g.in
-	}
-	if lease.TTL > 0 {
-		g.ttl = lease.TTL
-	}
-	k.schedule(g, heartbeatAfter(g.ttl))
-	k.mu.Unlock()
-	select {
-	case <-g.ready:
-	default:
-		close(g.ready)
-	}
-	if fresh {
-		k.r.event(EventRegistered, g.key, nil)
-	}
-	if lease.Lost != nil {
-		k.r.wg.Go(func() { k.listen(g, lease.Lost, relet) })
-	}
+	k.workers--
 	return nil
-}
-
-// listen waits for the driver's word that a lease is gone, unless it is replaced by another one before.
-func (k *keeper) listen(g *Registration, lost, relet <-chan struct{}) {
-	select {
-	case <-lost:
-	case <-relet:
-		return
-	case <-g.done:
-		return
-	case <-k.r.ctx.Done():
-		return
-	}
-	if k.acquire(k.r.ctx, g) != nil {
-		return
-	}
-	defer k.release(g)
-	select {
-	case <-relet:
-	default:
-		k.lost(g, &Error{Op: "renew", Service: g.key.Service, Instance: g.key.ID, Code: NotFound, Err: errLeaseLost})
-	}
 }
 
 // schedule puts g into the heap, after a pause. k.mu is held.
@@ -347,7 +257,14 @@ func (k *keeper) schedule(g *Registration, after time.Duration) {
 	heap.Push(&k.due, g)
 }
 
-// closeAll closes every registration, side by side.
+// unschedule takes g out of the heap. k.mu is held.
+func (k *keeper) unschedule(g *Registration) {
+	if g.slot >= 0 {
+		heap.Remove(&k.due, g.slot)
+	}
+}
+
+// closeAll closes every registration, side by side. Nothing is begun after it.
 func (k *keeper) closeAll(ctx context.Context) error {
 	k.mu.Lock()
 	k.shut = true
@@ -366,6 +283,9 @@ func (k *keeper) closeAll(ctx context.Context) error {
 			first = err
 		}
 	}
+	k.mu.Lock()
+	k.gone = true
+	k.mu.Unlock()
 	return first
 }
 

@@ -18,10 +18,13 @@ type Registration struct {
 	// The rest is guarded by k.mu.
 
 	in      *Instance // what is registered, or will be
+	said    *Instance // what the back end accepted last, or was given first
+	unsaid  bool      // a lease is held, and in or a Leave did not get through yet
 	seen    *Instance // as readers see it; nil before the first lease
 	ttl     time.Duration
 	held    bool          // a lease is held
 	left    bool          // Leave was called
+	quiet   time.Time     // when callers have noticed; zero until the Leave got through
 	ended   bool          // closed or displaced: never touched again
 	closing bool          // Close gave up waiting; whoever holds busy deregisters
 	busy    chan struct{} // non-nil while somebody talks to the driver about it; closed when they are through
@@ -39,28 +42,35 @@ type Registration struct {
 // It returns an error at once if the request is wrong or refused. If the back end cannot be reached it returns a live
 // Registration that goes on trying: see Ready and Err.
 //
-// Errors: Invalid, Denied, Exhausted, Unsupported, Conflict (the same key is already registered here), Canceled, Closed.
+// Errors: Invalid, Denied, Exhausted, Unsupported, Conflict (the same key is already registered here), Canceled, Closed;
+// Unavailable only if a host is to be filled in and the route to the back end is not known.
 func (r *Registry) Register(ctx context.Context, in Instance) (*Registration, error) {
 	full, err := r.complete(ctx, in)
 	if err != nil {
 		return nil, wrap("register", in.Key(), err)
 	}
 	reg := &Registration{
-		k: &r.keeper, key: full.Key(), owner: full.Owner, in: full, ttl: r.opt.TTL, slot: -1,
+		k: &r.keeper, key: full.Key(), owner: full.Owner, in: full, said: full, ttl: r.opt.TTL, slot: -1,
 		ready: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := r.keeper.add(reg); err != nil {
 		return nil, wrap("register", full.Key(), err)
 	}
 	err = r.keeper.register(ctx, reg)
-	switch CodeOf(err) {
-	case "", Unavailable, Timeout, Internal:
+	switch code := CodeOf(err); {
+	case r.ctx.Err() != nil:
+		r.keeper.finish(ctx, reg)
+		return nil, &Error{Op: "register", Service: full.Service, Instance: full.ID, Code: Closed}
+	case code == Canceled || code == Closed: // it may have got through
+		r.keeper.finish(ctx, reg)
+		return nil, wrap("register", full.Key(), err)
+	case refused(err):
+		r.keeper.end(reg)
 		r.keeper.release(reg)
-		return reg, nil
+		return nil, wrap("register", full.Key(), err)
 	}
-	r.keeper.end(reg)
 	r.keeper.release(reg)
-	return nil, wrap("register", full.Key(), err)
+	return reg, nil
 }
 
 // complete returns a copy of in with everything filled in that can be, valid.
@@ -117,9 +127,11 @@ func (g *Registration) Err() error {
 	return g.err
 }
 
-// Update changes what is registered, by change, and registers it anew. change gets a copy; the key and the owner stay.
+// Update changes what is registered, by change, and registers it anew. change gets a copy and must not call the
+// Registration; the key and the owner stay. After a Leave, only a Status of Up or Starting brings the instance back.
 //
-// Errors: Invalid, Denied, Exhausted; Unavailable (the change is kept and will be registered later); Closed, Canceled, Timeout.
+// Errors: Invalid, Denied, Exhausted, Unsupported, Conflict (nothing changed); Unavailable, and Timeout, Canceled once change
+// was called (the change is kept and will be registered later); Closed.
 func (g *Registration) Update(ctx context.Context, change func(*Instance)) error {
 	if err := g.k.acquire(ctx, g); err != nil {
 		return wrap("update", g.key, err)
@@ -132,9 +144,12 @@ func (g *Registration) Update(ctx context.Context, change func(*Instance)) error
 		return wrap("update", g.key, err)
 	}
 	g.k.mu.Lock()
-	g.in = next
+	if next.Status == Up || next.Status == Starting {
+		g.left, g.quiet = false, time.Time{}
+	}
+	g.in, g.unsaid = next, g.held
 	g.k.mu.Unlock()
-	return wrap("update", g.key, g.k.register(ctx, g))
+	return wrap("update", g.key, g.k.say(ctx, g))
 }
 
 // SetStatus reports another status, as [Registration.Update] would.
@@ -145,43 +160,56 @@ func (g *Registration) SetStatus(ctx context.Context, s Status) error {
 }
 
 // Leave takes the instance out of every reader's candidates and then waits Options.Drain for callers to notice. Heartbeats
-// go on. It never writes an intent, and does nothing the second time.
+// go on. It never writes an intent; the second time it only waits for what is left of the drain.
 //
-// Errors: Unavailable, Denied, Closed, Canceled, Timeout.
+// Errors: Unavailable, Timeout, Canceled (if the back end was not reached it will be told later), Denied, Closed.
 func (g *Registration) Leave(ctx context.Context) error {
-	if err := g.leave(ctx); err != nil {
+	quiet, err := g.leave(ctx)
+	if err != nil {
 		return wrap("leave", g.key, err)
 	}
-	if d := g.k.r.opt.Drain; d > 0 && !sleep(ctx, d) {
-		return wrap("leave", g.key, ctx.Err())
-	}
-	return nil
+	return wrap("leave", g.key, waitUntil(ctx, quiet))
 }
 
-func (g *Registration) leave(ctx context.Context) error {
+// leave tells the back end, if that was not done, and returns when callers have noticed.
+func (g *Registration) leave(ctx context.Context) (quiet time.Time, err error) {
 	if err := g.k.acquire(ctx, g); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer g.k.release(g)
-	if g.left {
-		return nil
+	if !g.quiet.IsZero() {
+		return g.quiet, nil
 	}
 	next := g.in.Clone()
 	if next.Status == Up || next.Status == Starting {
 		next.Status = OutOfService
 	}
 	g.k.mu.Lock()
-	g.left, g.in = true, next
-	g.k.mu.Unlock()
-	g.k.r.event(EventLeft, g.key, nil)
-	if l, ok := g.k.r.driver.(Leaver); ok {
-		return l.Leave(ctx, next)
+	g.left, g.in, g.unsaid = true, next, g.held
+	if !g.held { // it was about to be registered
+		g.k.unschedule(g)
 	}
-	return g.k.register(ctx, g)
+	g.k.mu.Unlock()
+	err = g.k.say(ctx, g)
+	if refused(err) {
+		g.k.mu.Lock()
+		g.left = false
+		g.k.mu.Unlock()
+	}
+	return g.quiet, err
 }
 
-// Close leaves (unless Leave was called before), waits Drain, deregisters, and is silent from then on: nothing comes back.
-// It does its work even when an earlier step fails, and is idempotent.
+// waitUntil waits until t, which may be past.
+func waitUntil(ctx context.Context, t time.Time) error {
+	if d := time.Until(t); d > 0 && !sleep(ctx, d) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Close leaves (unless Leave was called before), waits for the rest of Drain, deregisters, and is silent from then on:
+// nothing comes back. It does its work even when an earlier step fails, takes at most a second more than ctx allows for it,
+// and is idempotent.
 //
 // Errors: the first of the steps' that failed; the lease then runs out by itself.
 func (g *Registration) Close(ctx context.Context) error {
@@ -192,26 +220,22 @@ func (g *Registration) Close(ctx context.Context) error {
 	}
 	err := g.closeLeave(ctx)
 	if aerr := g.k.acquire(ctx, g); aerr != nil {
-		g.k.abandon(g)
+		g.k.abandon(ctx, g)
 		if CodeOf(aerr) == Closed {
 			return nil
 		}
 		return wrap("close", g.key, aerr)
 	}
-	g.k.end(g)
-	derr := g.k.r.driver.Deregister(ctx, g.in)
-	g.k.release(g)
-	g.k.r.event(EventClosed, g.key, derr)
-	if err == nil {
+	if derr := g.k.finish(ctx, g); err == nil {
 		err = derr
 	}
 	return wrap("close", g.key, err)
 }
 
-// closeLeave leaves if there is anybody who could notice: a lease is held and Leave was not called before.
+// closeLeave leaves if there is anybody who could notice: a lease is held, or was when Leave was called.
 func (g *Registration) closeLeave(ctx context.Context) error {
 	g.k.mu.Lock()
-	skip := g.left || !g.held
+	skip := !g.held && g.quiet.IsZero()
 	g.k.mu.Unlock()
 	if skip {
 		return nil

@@ -2,7 +2,6 @@ package muster
 
 import (
 	"context"
-	"io"
 	"iter"
 	"log/slog"
 	"sync"
@@ -24,10 +23,10 @@ type Registry struct {
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the watcher's and the keeper's goroutines
+	wg     sync.WaitGroup // the watcher's and the keeper's goroutines, and whoever talks to the driver
 
-	closing sync.Once
-	closed  chan struct{}
+	closing atomic.Bool
+	closed  chan struct{} // closed when Close is through
 }
 
 // Options configures a Registry. The zero value is ready to use; nil means the same.
@@ -85,7 +84,7 @@ func (o *Options) fill() {
 		o.Observer = noObserver{}
 	}
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 100}))
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 }
 
@@ -158,21 +157,31 @@ func (r *Registry) Wait(ctx context.Context, service string, ok func(*Snapshot) 
 	return nil, &Error{Op: "wait", Service: service, Code: Closed}
 }
 
-// Close takes every registration out of traffic, waits Drain, deregisters, and closes the driver. It is idempotent.
+// Close takes every registration out of traffic, waits Drain, deregisters, and closes the driver; the view stays as it was,
+// stale. What is under way is ended
+// about a second after ctx. It is idempotent; a second call waits for the first.
 //
-// Errors: the first registration's that could not leave in order.
+// Errors: the first registration's that could not leave in order; of a second call Timeout or Canceled.
 func (r *Registry) Close(ctx context.Context) error {
-	var err error
-	r.closing.Do(func() {
-		err = r.keeper.closeAll(ctx)
-		r.cancel()
-		r.wg.Wait()
-		if cerr := r.driver.Close(); err == nil {
-			err = cerr
+	if !r.closing.CompareAndSwap(false, true) {
+		select {
+		case <-r.closed:
+			return nil
+		case <-ctx.Done():
+			return wrap("close", Key{}, ctx.Err())
 		}
-		close(r.closed)
-	})
-	<-r.closed
+	}
+	defer close(r.closed)
+	err := r.keeper.closeAll(ctx)
+	r.watch.shut()
+	r.cancel()
+	r.wg.Wait()
+	last := *r.view.Load()
+	last.Stale = &Error{Op: "watch", Code: Closed}
+	r.view.Store(&last)
+	if cerr := r.driver.Close(); err == nil {
+		err = cerr
+	}
 	return err
 }
 

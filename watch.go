@@ -21,6 +21,7 @@ type watcher struct {
 	next   chan struct{}         // closed at the next change of view
 	hearer map[int]func(*Table)  // called after each change
 	serial int                   // of hearers
+	over   bool                  // the registry is closed
 	failed *emission             // the newest one when a Watch ended: what it confirmed no longer holds
 	held   map[string]*heldEmpty // folded service → an empty list that is held back; publisher's alone
 }
@@ -49,9 +50,21 @@ func (w *watcher) init(r *Registry) {
 
 func (w *watcher) start() {
 	w.once.Do(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.over {
+			return
+		}
 		w.r.wg.Go(w.run)
 		w.r.wg.Go(w.publish)
 	})
+}
+
+// shut keeps the watch from being started.
+func (w *watcher) shut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
 }
 
 // changed returns a channel that is closed when the view changes next.
