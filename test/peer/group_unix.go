@@ -16,11 +16,12 @@ func killGroup(p *os.Process) {
 func pauseGroup(p *os.Process) error  { return syscall.Kill(-p.Pid, syscall.SIGSTOP) }
 func resumeGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGCONT) }
 
-// stopGroup asks a program to end; one that is paused hears it only when it goes on.
+// stopGroup asks a program to end; one that is paused hears it only when it goes on. It may end before it is told that.
 func stopGroup(p *os.Process) error {
-	err := syscall.Kill(p.Pid, syscall.SIGTERM)
-	if errors.Is(err, syscall.ESRCH) {
-		return nil // it ended meanwhile
+	for _, err := range []error{syscall.Kill(p.Pid, syscall.SIGTERM), resumeGroup(p)} {
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
 	}
-	return errors.Join(err, resumeGroup(p))
+	return nil
 }
