@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-go/muster"
@@ -39,8 +40,10 @@ func (l *listing) page(limit int, cursor muster.Key) {
 	}
 }
 
-// pieceSize is how many bytes of a list or stream are handed to the connection at one time.
-const pieceSize = 64 << 10
+const (
+	pieceSize  = 64 << 10 // bytes of a list or stream that are handed to the connection at one time
+	smallPiece = 1 << 10  // bytes of a buffer that a stream keeps between two writes
+)
 
 // writeListing writes the list piece by piece; a reader that does not take a piece in time is let go.
 func (a *API) writeListing(w http.ResponseWriter, r *http.Request, l *listing) {
@@ -89,26 +92,29 @@ func (l *listing) isLast(i int, rec *store.Record) bool {
 	return i == len(l.services)-1 && records[len(records)-1] == rec
 }
 
-// pieces gathers bytes into pieces and writes each with a deadline of its own.
+// pieces gathers bytes into pieces and writes each with a deadline of its own. Call free when no more follow soon: the next
+// append begins a new buffer.
 type pieces struct {
-	b    []byte
-	w    http.ResponseWriter
-	ctl  *http.ResponseController
-	free func()
+	b       []byte
+	buffers *sync.Pool // of *[]byte
+	w       http.ResponseWriter
+	ctl     *http.ResponseController
 }
 
 func (a *API) pieces(w http.ResponseWriter) *pieces {
-	buf, ok := a.buffers.Get().(*[]byte)
-	if !ok {
-		buf = new([]byte)
-	}
-	p := &pieces{b: (*buf)[:0], w: w, ctl: http.NewResponseController(w)}
-	p.free = func() {
-		if *buf = p.b; cap(*buf) <= MaxBody {
-			a.buffers.Put(buf)
-		}
+	p := &pieces{buffers: &a.buffers, w: w, ctl: http.NewResponseController(w)}
+	if buf, ok := a.buffers.Get().(*[]byte); ok {
+		p.b = (*buf)[:0]
 	}
 	return p
+}
+
+// free hands the buffer to whoever writes next.
+func (p *pieces) free() {
+	b := p.b[:0]
+	if p.b = nil; cap(b) > 0 && cap(b) <= MaxBody {
+		p.buffers.Put(&b)
+	}
 }
 
 // flush writes what was gathered if it fills a piece, or if all of it must go.

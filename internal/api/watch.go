@@ -242,10 +242,14 @@ func (s *stream) confirm() error {
 	return s.send()
 }
 
-// send writes what was gathered and flushes it to the client.
+// send writes what was gathered and flushes it to the client. A buffer that has grown is not kept for the next write, which may
+// be far off: thousands of watchers would hold one each.
 func (s *stream) send() error {
 	if err := s.out.flush(true); err != nil {
 		return err
+	}
+	if cap(s.out.b) > smallPiece {
+		s.out.free()
 	}
 	return s.out.ctl.Flush()
 }
