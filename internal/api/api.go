@@ -84,7 +84,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &muster.Error{Code: muster.Unavailable, After: time.Second, Err: store.ErrLoading})
 		return
 	}
-	a.mux.ServeHTTP(w, routable(r))
+	r, err := routable(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
 }
 
 // checkWrite refuses what a web page of another origin could make a browser send. That a browser uses a name which merely

@@ -31,8 +31,8 @@ func TestBadInputIsRefusedWithAReason(t *testing.T) {
 		{"not JSON", "PUT", one, "endpoints=1", 400, "invalid character"},
 		{"cut JSON", "PUT", one, body[:30], 400, "EOF"},
 		{"two values", "PUT", one, body + body, 400, "follows"},
-		{"an array", "PUT", one, "[" + body + "]", 400, "array"},
-		{"a wrong type", "PUT", one, `{"endpoints":"http"}`, 400, "endpoints"},
+		{"an array", "PUT", one, "[" + body + "]", 400, "array where an object is meant"},
+		{"a wrong type", "PUT", one, `{"endpoints":"http"}`, 400, "endpoints: string where an array is meant"},
 		{"an array in metadata", "PUT", one, `{"endpoints":[{"scheme":"http","address":"h:1"}],"metadata":{"a":["b"]}}`, 400, "metadata"},
 		{"an unknown field", "PUT", one, `{"endpoints":[],"port":1}`, 400, "port"},
 		{"deep JSON", "PUT", one, deep, 400, "depth"},
@@ -46,15 +46,18 @@ func TestBadInputIsRefusedWithAReason(t *testing.T) {
 		{"a port too many", "PUT", one, strings.Replace(body, ":80", ":99999", 1), 400, "port"},
 		{"an unknown status", "PUT", one, strings.Replace(body, "{", `{"status":"asleep",`, 1), 400, "asleep"},
 		{"a negative weight", "PUT", one, strings.Replace(body, "{", `{"weight":-1,`, 1), 400, "weight"},
-		{"a fractional weight", "PUT", one, strings.Replace(body, "{", `{"weight":1.5,`, 1), 400, "weight"},
+		{"a fractional weight", "PUT", one, strings.Replace(body, "{", `{"weight":1.5,`, 1), 400, "weight: number 1.5 where a whole number is meant"},
 		{"metadata too long", "PUT", one, strings.Replace(body, "{", `{"metadata":{"a":"`+strings.Repeat(long, 10)+`"},`, 1), 400, "metadata"},
 		{"a ttl that is none", "PUT", one, strings.Replace(body, "{", `{"ttl":"soon",`, 1), 400, "soon"},
-		{"a ttl in seconds", "PUT", one, strings.Replace(body, "{", `{"ttl":30,`, 1), 400, "ttl"},
+		{"a ttl in seconds", "PUT", one, strings.Replace(body, "{", `{"ttl":30,`, 1), 400, "ttl: number where text is meant"},
 		{"a negative ttl", "PUT", one, strings.Replace(body, "{", `{"ttl":"-1s",`, 1), 400, "below"},
 		{"an owner too long", "PUT", one, strings.Replace(body, `"me"`, `"`+long+`"`, 1), 400, "owner"},
 		{"a bad namespace", "PUT", spaces + "a%20b/services/S/instances/1", body, 400, "namespace"},
 		{"a bad service", "PUT", spaces + "default/services/a%2Fb/instances/1", body, 400, "service"},
 		{"a control character in the id", "PUT", orders + "/a%00b", body, 400, "control"},
+		{"no service", "PUT", spaces + "default/services//instances/1", body, 400, "empty"},
+		{"no id before intent", "DELETE", orders + "//intent", "", 400, "empty"},
+		{"a service of dots", "PUT", spaces + "default/services/../instances/1", body, 400, "service"},
 		{"an id too long", "PUT", orders + "/" + long, body, 400, "bytes"},
 		{"an id that is not UTF-8", "PUT", orders + "/%ff", body, 400, "UTF-8"},
 		{"a bad namespace, read", "GET", spaces + "-/services", "", 400, "namespace"},
@@ -94,6 +97,27 @@ func TestOtherMediaTypesAreRefused(t *testing.T) {
 	f := newFace(t, api.Options{})
 	f.problem(f.do("PUT", one, body, "Content-Type", "application/xml"), 415, muster.Invalid)
 	f.problem(f.do("PUT", one+"/intent", `{}`, "If-Match", "0", "Content-Type", "application/xml"), 415, muster.Invalid)
+}
+
+func TestCompressedBodiesAreRefused(t *testing.T) {
+	f := newFace(t, api.Options{})
+	p := f.problem(f.do("PUT", one, body, "Content-Encoding", "gzip"), 415, muster.Invalid)
+	if !strings.Contains(p.Detail, "gzip") {
+		t.Errorf("the reason is %q, want gzip in it", p.Detail)
+	}
+}
+
+// A redirect would send the request to a path where it may mean something else.
+func TestDotsAreAnIDLikeAnyOther(t *testing.T) {
+	f := newFace(t, api.Options{})
+	for _, id := range []string{".", "..", "...", ".hidden"} {
+		f.want(200, "PUT", orders+"/"+id, body)
+		if f.store.Get(muster.Key{Namespace: "default", Service: "ORDERS", ID: id}) == nil {
+			t.Errorf("%q is not registered", id)
+		}
+		f.want(200, "PUT", orders+"/"+id+"/intent", `{"note":"x"}`, "If-Match", "0")
+		f.want(204, "DELETE", orders+"/"+id, "")
+	}
 }
 
 func TestWhatIsNotThereIsAProblemToo(t *testing.T) {

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -46,6 +49,9 @@ func (a *API) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if t := mediaType(r); t != "" && t != "application/json" {
 		return failWith(http.StatusUnsupportedMediaType, invalid("body is %q, application/json is meant", t))
 	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return failWith(http.StatusUnsupportedMediaType, invalid("content encoding %.40q is not supported here, send the body as it is", e))
+	}
 	body, free, err := a.readBody(w, r, MaxBody)
 	if err != nil {
 		return err
@@ -60,12 +66,36 @@ func (a *API) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return invalid("body: %w", err)
+		return invalid("body: %w", inWords(err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return invalid("body: something follows the JSON object")
 	}
 	return nil
+}
+
+// inWords says of a value of the wrong kind where it is and what is meant, and not which Go type it does not fit.
+func inWords(err error) error {
+	e, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	want := "another kind of value"
+	switch e.Type.Kind() {
+	case reflect.Struct, reflect.Map:
+		want = "an object"
+	case reflect.Slice:
+		want = "an array"
+	case reflect.Int:
+		want = "a whole number"
+	case reflect.String, reflect.Int64, reflect.Uint64: // durations and handles are written as text
+		want = "text"
+	}
+	field := strings.TrimPrefix(e.Field, "Reported.") // embedded, of which JSON knows nothing
+	if field != "" {
+		field += ": "
+	}
+	return fmt.Errorf("%s%s where %s is meant", field, e.Value, want)
 }
 
 // unmarshal is huma's decoder. encoding/json would put U+FFFD where a body is not UTF-8, and store what nobody wrote.
