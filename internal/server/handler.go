@@ -34,11 +34,19 @@ func (s *Server) handler() http.Handler {
 	}
 	h := health{store: s.store, stopping: s.stopping}
 	own := http.NewServeMux()
-	own.Handle("GET /livez", m.count(ops, http.HandlerFunc(h.live)))
-	own.Handle("GET /readyz", m.count(ops, http.HandlerFunc(h.ready)))
-	own.Handle("GET /healthz", m.count(ops, http.HandlerFunc(h.report)))
-	own.Handle("GET /metrics", m.count(ops, m.handler()))
-	own.Handle("GET /{$}", m.count(pages, newPage(s.store, s.opt.Version)))
+	for path, p := range map[string]struct {
+		face face
+		h    http.Handler
+	}{
+		"/livez":   {ops, http.HandlerFunc(h.live)},
+		"/readyz":  {ops, http.HandlerFunc(h.ready)},
+		"/healthz": {ops, http.HandlerFunc(h.report)},
+		"/metrics": {ops, m.handler()},
+		"/{$}":     {pages, newPage(s.store, s.opt.Version)},
+	} {
+		own.Handle("GET "+path, m.count(p.face, p.h))
+		own.Handle(path, m.count(p.face, http.HandlerFunc(onlyRead)))
+	}
 	own.Handle("/", m.count(pages, http.HandlerFunc(nothingHere)))
 	sw.own = own
 	return hostCheck{next: sw, hosts: s.opt.Hosts}
@@ -72,8 +80,15 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
+// onlyRead answers what changes nothing here whatever it sends.
+func onlyRead(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, fmt.Sprintf("%.40q is not possible here, only GET and HEAD", r.Method), http.StatusMethodNotAllowed)
+}
+
 func nothingHere(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(http.StatusNotFound)
 	fmt.Fprintf(w, "muster has nothing at %.200q.\nEureka clients: /eureka  Native API: /api/v1/docs  People: /\n", r.URL.Path)
 }

@@ -61,6 +61,9 @@ func Open(opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	if opt.Listen == "" { // to package net that means every network, on any port
+		return nil, errors.New("listen: no address is given; host:port is meant, such as 127.0.0.1:8761")
+	}
 	listener, err := net.Listen("tcp", opt.Listen)
 	if err != nil {
 		return nil, listenError(opt.Listen, err)

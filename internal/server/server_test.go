@@ -218,6 +218,37 @@ func TestPortThatIsTakenIsNamed(t *testing.T) {
 	}
 }
 
+// Package net takes no address for every network, on any port.
+func TestNoAddressIsNotEveryAddress(t *testing.T) {
+	s, err := server.Open(server.Options{})
+	if err == nil {
+		t.Errorf("without an address it listens on %v", s.Addr())
+		s.Close()
+	} else if !strings.Contains(err.Error(), "host:port is meant") {
+		t.Errorf("got %v, want what is meant", err)
+	}
+}
+
+func TestPagesOfTheServerAreOnlyRead(t *testing.T) {
+	s, c := start(t, server.Options{})
+	for _, path := range []string{"/", "/livez", "/readyz", "/healthz", "/metrics"} {
+		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "TRACE"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := c.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if got := res.Header.Get("Allow"); res.StatusCode != 405 || got != "GET, HEAD" {
+				t.Errorf("%s %s: %d, Allow %q; want 405 and what is possible", method, path, res.StatusCode, got)
+			}
+		}
+	}
+}
+
 func TestDataDirectoryOfAnotherServerIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	start(t, server.Options{Data: dir})
