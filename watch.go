@@ -28,8 +28,10 @@ type watcher struct {
 
 // emission is what the driver emitted last.
 type emission struct {
-	table *Table
-	at    time.Time
+	table    *Table
+	at       time.Time
+	relisted bool        // the table was, or one before it that nobody looked at
+	seen     atomic.Bool // the publisher took it
 }
 
 // heldEmpty is a service whose list came back empty after a relist.
@@ -125,7 +127,11 @@ func (e constError) Error() string { return string(e) }
 
 func (w *watcher) emit(t *Table) {
 	w.emitted.Store(true)
-	w.newest.Store(&emission{t, time.Now()})
+	e := &emission{table: t, at: time.Now(), relisted: t.Relisted}
+	if old := w.newest.Load(); old != nil && !old.seen.Load() {
+		e.relisted = e.relisted || old.relisted
+	}
+	w.newest.Store(e)
 	select {
 	case w.kick <- struct{}{}:
 	default:
@@ -157,7 +163,8 @@ func (w *watcher) publish() {
 
 // show publishes e's table, less what is held back, and says when it must be looked at again for that.
 func (w *watcher) show(e *emission) (changed bool, recheck time.Duration) {
-	t, recheck := w.holdBack(e.table, time.Now())
+	e.seen.Store(true)
+	t, recheck := w.holdBack(e, time.Now())
 	w.mu.Lock()
 	old := w.r.view.Load()
 	next := &View{Table: t, Loaded: true, Fresh: e.at}
@@ -202,14 +209,20 @@ func (w *watcher) stale(err error) {
 }
 
 // holdBack replaces lists that became empty by a relist with what was there before, for the time of Options.Hold: a back end
-// that lost its memory looks just like one whose services all died, and sending nobody anywhere is the worse mistake.
-func (w *watcher) holdBack(t *Table, now time.Time) (*Table, time.Duration) {
+// that lost its memory looks just like one whose services all died, and sending nobody anywhere is the worse mistake. Nothing
+// is let go while the back end is away: nobody could have registered again.
+func (w *watcher) holdBack(e *emission, now time.Time) (*Table, time.Duration) {
 	recheck := time.Hour
-	shown := w.r.view.Load().Table
-	if w.r.opt.Hold < 0 || !t.Relisted && len(w.held) == 0 {
+	t, view := e.table, w.r.view.Load()
+	shown := view.Table
+	if w.r.opt.Hold < 0 || !e.relisted && len(w.held) == 0 {
 		return t, recheck
 	}
-	var keep []*Snapshot
+	w.mu.Lock()
+	away := e == w.failed // until the next emission
+	w.mu.Unlock()
+	back := !away && e.relisted && view.Stale != nil // from nothing, once more
+	var keep []*Snapshot // in the order of shown
 	for _, old := range shown.Services {
 		name := Fold(old.Service)
 		if s := t.Snapshot(name); len(old.Instances) == 0 || s != nil && len(s.Instances) > 0 {
@@ -218,19 +231,25 @@ func (w *watcher) holdBack(t *Table, now time.Time) (*Table, time.Duration) {
 		}
 		h := w.held[name]
 		if h == nil {
-			if !t.Relisted {
+			if !e.relisted {
 				continue
 			}
-			h = &heldEmpty{last: old, until: now.Add(w.r.opt.Hold)}
+			h = &heldEmpty{last: old}
 			w.held[name] = h
 			w.r.event(EventHeld, Key{Service: old.Service}, nil)
 		}
-		if left := h.until.Sub(now); left > 0 {
+		if back || h.until.IsZero() {
+			h.until = now.Add(w.r.opt.Hold)
+		}
+		switch left := h.until.Sub(now); {
+		case left > 0:
 			keep = append(keep, h.last)
 			recheck = min(recheck, left)
-			continue
+		case away:
+			keep = append(keep, h.last)
+		default:
+			delete(w.held, name)
 		}
-		delete(w.held, name)
 	}
 	if len(keep) == 0 {
 		return t, recheck
@@ -238,11 +257,11 @@ func (w *watcher) holdBack(t *Table, now time.Time) (*Table, time.Duration) {
 	return overlay(shown, t, keep), recheck
 }
 
-// overlay returns t with the snapshots keep in place of its own; shown itself if that is what comes out.
+// overlay returns t with the snapshots keep, which are sorted, in place of its own; shown itself if that is what comes out.
 func overlay(shown, t *Table, keep []*Snapshot) *Table {
-	out := &Table{Revision: t.Revision, Relisted: t.Relisted}
+	out, kept := &Table{Revision: t.Revision, Relisted: t.Relisted}, Table{Services: keep}
 	for _, s := range t.Services {
-		if !slices.ContainsFunc(keep, func(k *Snapshot) bool { return EqualFold(k.Service, s.Service) }) {
+		if kept.Snapshot(s.Service) == nil {
 			out.Services = append(out.Services, s)
 		}
 	}
