@@ -79,7 +79,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// stop asks the child to end, and kills it if it does not.
+// stop asks the child to end, and kills it if it does not. One that was just started may end by the signal itself.
 //
 // Errors: it had to be killed, or ended with an exit code.
 func (p *process) stop() error {
@@ -98,7 +98,7 @@ func (p *process) stop() error {
 		p.kill()
 		return fmt.Errorf("%s did not end within %v of SIGTERM and was killed; its last words: %s", p.name, stopWithin, p.last.text())
 	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+	if p.cmd.ProcessState.ExitCode() > 0 {
 		return p.failure()
 	}
 	return nil

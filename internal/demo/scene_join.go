@@ -19,7 +19,8 @@ eureka.init(eureka_server="%s/eureka", app_name="visitor", instance_port=9000)
 time.sleep(15)  # it is in the table meanwhile
 eureka.stop()
 `, url),
-		Curl: fmt.Sprintf(`curl -X PUT %s/api/v1/namespaces/default/services/guest/instances/me \
+		Curl: fmt.Sprintf(`curl -f -X PUT %s/api/v1/namespaces/default/services/guest/instances/me \
+  -H 'Content-Type: application/json' \
   -d '{"endpoints": [{"scheme": "http", "address": "127.0.0.1:9001"}], "ttl": "15s"}'
 `, url),
 	}
