@@ -3,6 +3,7 @@ package docs_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,14 +11,14 @@ import (
 )
 
 // TestEveryGoBlockIsRealCode holds the Go of README and docs to code that is compiled and run: each block must stand in one of the examples,
-// line for line; indentation is free.
+// or in a driver's conformance test, line for line; indentation is free.
 func TestEveryGoBlockIsRealCode(t *testing.T) {
 	root, err := peer.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
 	examples := map[string]string{}
-	for _, file := range strings.Split(git(t, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "examples/*.go", "*example*_test.go"), "\x00") {
+	for _, file := range strings.Split(git(t, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "examples/*.go", "*example*_test.go", "*conformance_test.go"), "\x00") {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if file == "" || os.IsNotExist(err) {
 			continue
@@ -60,6 +61,34 @@ func TestGoBlocksAreFoundAndCompared(t *testing.T) {
 	}
 	if stands(blocks[1], examples) || stands("return", map[string]string{"a.go": flush("return 1")}) {
 		t.Error("code that no example contains as whole lines was found")
+	}
+}
+
+// TestLinksLeadSomewhere checks the links of README and docs to files and folders of this tree.
+func TestLinksLeadSomewhere(t *testing.T) {
+	root, err := peer.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`) // code such as f[T](a, b) has blanks
+	found := 0
+	for _, page := range pages(t, root) {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if m[1] == "" || strings.Contains(m[1], "://") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: the link %s leads nowhere: %v", page, m[0], err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has a link")
 	}
 }
 
