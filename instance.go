@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Instance is one running copy of a service. A published instance is immutable; use [Instance.Clone] to change one.
@@ -132,6 +133,9 @@ func checkMetadata(m map[string]string) error {
 	for k, v := range m {
 		if k == "" || len(k) > MaxMetadataKey {
 			return invalid("metadata key of %d bytes, 1 to %d are allowed", len(k), MaxMetadataKey)
+		}
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return invalid("metadata %q is not UTF-8", k)
 		}
 		size += len(k) + len(v)
 	}

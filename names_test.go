@@ -57,6 +57,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{func(in *muster.Instance) { in.Zone = long }, "zone"},
 		{func(in *muster.Instance) { in.Metadata = map[string]string{"": "x"} }, "metadata key"},
 		{func(in *muster.Instance) { in.Metadata = map[string]string{"x": strings.Repeat("x", 17000)} }, "metadata has"},
+		{func(in *muster.Instance) { in.Metadata = map[string]string{"team": "\xff"} }, `metadata "team" is not UTF-8`},
 		{func(in *muster.Instance) {
 			in.Metadata = map[string]string{}
 			for i := range 129 {
