@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
 )
@@ -137,6 +139,24 @@ func TestWhatOthersRegisteredCannotSteerATerminal(t *testing.T) {
 	res := l.run("services", "--registry", "muster://"+evil.Listener.Addr().String())
 	if res.code != exitDenied || strings.ContainsAny(res.stderr, "\x1b\r\u202e\x07") {
 		t.Errorf("exit code %d; control characters came through: %q", res.code, res.stderr)
+	}
+}
+
+func TestStructuredListsShowEveryRuneThatJSONAllows(t *testing.T) {
+	l := newLab(t)
+	const id = "\u009b31m\u202e\ufeff\ufffe\uffff 日本 😀"
+	l.put("ORDERS", id, func(in *muster.Instance) { in.Endpoints[0].Address = "10.0.0.1:80" })
+	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": yaml.Unmarshal} {
+		out := l.must("instances", "ORDERS", "-o", format).stdout
+		if strings.ContainsAny(out, "\u009b\ufeff\ufffe\uffff") {
+			t.Errorf("%s: what could steer a terminal came through: %q", format, out)
+		}
+		var list struct {
+			Items []struct{ ID string }
+		}
+		if err := decode([]byte(out), &list); err != nil || len(list.Items) != 1 || list.Items[0].ID != id {
+			t.Errorf("%s: read back as %q, %v; want %q", format, list.Items, err, id)
+		}
 	}
 }
 

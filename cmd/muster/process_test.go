@@ -156,6 +156,30 @@ func TestRegisterHandsInterruptOnAsInterrupt(t *testing.T) {
 	}
 }
 
+func TestRegisterIsKilledWhenSomebodyInsists(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	addr := l.server.Addr().String() // takes connections, as the service would
+	p := l.program(nil, "register", "ORDERS", "--url", "http://"+addr, "--drain", "1m", "--grace", "1m", "--",
+		"/bin/sh", "-c", "trap '' TERM INT; while :; do sleep 0.1; done")
+	await(t, "the registration", func() bool { return l.listed(addr) })
+	await(t, "the end", func() bool { // the first leaves, the second cuts the drain, the third the grace
+		p.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+			return true
+		case <-time.After(50 * time.Millisecond):
+			return false
+		}
+	})
+	if code := p.code(t); code != 128+int(syscall.SIGKILL) {
+		t.Errorf("exit code %d, want that of a kill; %s", code, p.out.String())
+	}
+	if l.listed(addr) {
+		t.Error("it is still listed")
+	}
+}
+
 func TestRegisterSurvivesARestartOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -222,6 +246,8 @@ func TestRegisterRefusesWhatCannotBe(t *testing.T) {
 		{"no url", append([]string{"register", "ORDERS"}, run...), exitUsage, "wants --url"},
 		{"odd url", append([]string{"register", "ORDERS", "--url", "8080"}, run...), exitUsage, "not scheme://host:port"},
 		{"odd label", append([]string{"register", "ORDERS", "--url", "http://:1", "-l", "x"}, run...), exitUsage, "not k=v"},
+		{"odd weight", append([]string{"register", "ORDERS", "--url", "http://:1", "--weight", "-1"}, "--", "/bin/sh", "-c", "echo it ran"), exitUsage, "weight -1"},
+		{"odd text", append([]string{"register", "ORDERS", "--url", "http://:1", "-l", "k=\xff"}, "--", "/bin/sh", "-c", "echo it ran"), exitUsage, "UTF-8"},
 		{"odd health", append([]string{"register", "ORDERS", "--url", "http://:1", "--health", "soon"}, run...), exitUsage, "--health"},
 		{"no such program", []string{"register", "ORDERS", "--url", "http://:1", "--", "/nowhere/program"}, exitFailed, "no such file"},
 		{"never healthy", append([]string{"register", "ORDERS", "--url", "http://" + addr, "--health", "/unhealthy", "--within", "400ms"}, run...), exitTimeout, "503"},
@@ -232,8 +258,8 @@ func TestRegisterRefusesWhatCannotBe(t *testing.T) {
 			if code := p.code(t); code != tt.code || !strings.Contains(p.out.String(), tt.want) {
 				t.Errorf("exit code %d, %s\nwant %d and %q", code, p.out.String(), tt.code, tt.want)
 			}
-			if l.listed(addr) {
-				t.Error("it was registered")
+			if l.listed(addr) || strings.Contains(p.out.String(), "it ran\n") {
+				t.Errorf("it was run or registered: %s", p.out.String())
 			}
 		})
 	}

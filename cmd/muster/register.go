@@ -40,8 +40,9 @@ func (c *cli) registerCommand() *cobra.Command {
 		Short: "Run a command and keep it registered while it is healthy to start with, and alive",
 		Long: `Runs COMMAND in a process group of its own and registers it once --health answers, or its port takes connections.
 The registration is kept for as long as the command runs, whatever happens to the registry meanwhile. On SIGTERM or
-Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal;
-other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
+Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal,
+and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on.
+Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
 
 A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080
@@ -111,7 +112,22 @@ func (f *registerFlags) instance(service string, weighted bool, zone string) (mu
 		}
 		maps.Copy(in.Metadata, map[string]string{k: v})
 	}
-	return in, nil
+	return in, completed(in).Validate() // before the command is started for nothing
+}
+
+// completed is the instance as it may look once the registry has filled in what was left out.
+func completed(in muster.Instance) *muster.Instance {
+	full := in.Clone()
+	full.Namespace = muster.DefaultNamespace
+	if full.ID == "" {
+		full.ID = "host:port"
+	}
+	for i, e := range full.Endpoints {
+		if strings.HasPrefix(e.Address, ":") {
+			full.Endpoints[i].Address = "localhost" + e.Address
+		}
+	}
+	return full
 }
 
 // register runs the command and keeps it registered. It returns when the command has ended.
@@ -171,19 +187,6 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// stop asks the command to end and kills it when it does not.
-func (p *process) stop(s os.Signal, grace time.Duration) {
-	p.signal(s)
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-p.ended:
-	case <-timer.C:
-		p.signal(syscall.SIGKILL)
-		<-p.ended
-	}
-}
-
 // wrapped is a command with its registration.
 type wrapped struct {
 	c       *cli
@@ -209,7 +212,7 @@ func (w *wrapped) run(ctx context.Context, r *muster.Registry, in muster.Instanc
 				reg, err = r.Register(checking, in)
 			}
 			if err != nil {
-				w.process.stop(syscall.SIGTERM, w.f.grace)
+				w.stop(syscall.SIGTERM)
 				return fmt.Errorf("the command was stopped, it was never registered: %w", err)
 			}
 			displaced = reg.Done()
@@ -256,8 +259,16 @@ func (w *wrapped) leave(reg *muster.Registration, s os.Signal) error {
 			w.c.progress("Leaving the registry did not work, the lease will run out: %v", err)
 		}
 	}
-	w.process.stop(s, w.f.grace)
+	w.stop(s)
 	return w.end(reg)
+}
+
+// stop asks the command to end and kills it when it does not, at once if somebody insists.
+func (w *wrapped) stop(s os.Signal) {
+	w.process.signal(s)
+	w.pause(w.f.grace)
+	w.process.signal(syscall.SIGKILL)
+	<-w.process.ended
 }
 
 // pause waits, unless the command ends or somebody insists.

@@ -49,6 +49,9 @@ func (c *cli) serve(ctx context.Context) error {
 		Version:  version(),
 		Log:      slog.New(slog.NewTextHandler(c.stderr, nil)),
 	}
+	if data == "" { // to package filepath that means here
+		return usage("the data directory has no name; %s keeps nothing", memoryData)
+	}
 	kept := "in memory only: everything is forgotten at the end"
 	if data != memoryData {
 		abs, err := filepath.Abs(data)

@@ -128,6 +128,8 @@ func TestExitCodes(t *testing.T) {
 		{"call ORDERS /x --tries 9", exitUsage, "outside 1..8"},
 		{"watch -o yaml", exitUsage, "a line a change"},
 		{"wait ORDERS --for -1", exitUsage, "less than none"},
+		{"serve --data=", exitUsage, "no name"},
+		{"serve --listen= --data memory:", exitFailed, "no address is given"},
 		{"services --registry muster://" + closedPort(t), exitUnreachable, "connection refused"},
 		{"status --registry muster://" + closedPort(t), exitUnreachable, "connection refused"},
 		{"services --registry muster://" + html.Listener.Addr().String(), exitUnreachable, "HTML"},

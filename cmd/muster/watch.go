@@ -131,7 +131,10 @@ func (w *watching) line(mark string, in *muster.Instance) error {
 		if mark == "-" {
 			ch.Kind = nativewire.Delete
 		}
-		err = json.NewEncoder(w.c.stdout).Encode(ch)
+		var text []byte
+		if text, err = json.Marshal(ch); err == nil {
+			_, err = fmt.Fprintf(w.c.stdout, "%s\n", visible(text))
+		}
 	case asName:
 		_, err = fmt.Fprintln(w.c.stdout, mark, plain(in.Key().String()))
 	default:
