@@ -26,8 +26,9 @@ type Client struct {
 
 	mu     sync.Mutex        // guards what follows
 	byName map[poolKey]*pool // by folded name
-	begun  time.Time         // what now counts from
-	flight sync.Pool         // of *flight
+	closed bool
+	begun  time.Time // what now counts from
+	flight sync.Pool // of *flight
 	once   sync.Once
 }
 
@@ -70,8 +71,16 @@ func (c *Client) Identity() (service, instance, zone string) {
 	return c.opt.Service, c.opt.Instance, c.opt.Zone
 }
 
-// Close frees what the client holds. Calls under way go on.
-func (c *Client) Close() { c.once.Do(c.stop) }
+// Close frees what the client holds. Attempts under way go on; nothing is picked any more.
+func (c *Client) Close() {
+	c.once.Do(func() {
+		c.stop()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.closed = true
+		c.pools.Store(&map[poolKey]*pool{})
+	})
+}
 
 // now returns a monotonic clock in nanoseconds, what internal/balance and internal/guard count in.
 func (c *Client) now() int64 { return int64(time.Since(c.begun)) }
@@ -104,12 +113,16 @@ func (c *Client) candidates(service, scheme string) *candidates {
 	if p := (*c.pools.Load())[poolKey{service, scheme}]; p != nil {
 		return p.now.Load()
 	}
-	snap := c.r.Snapshot(service)
-	if snap == nil {
+	if c.r.Snapshot(service) == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// Read again under the lock: an update that knew nothing of this pool may have passed meanwhile.
+	snap := c.r.Snapshot(service)
+	if snap == nil || c.closed {
+		return nil
+	}
 	key := poolKey{Fold(service), scheme}
 	p := c.byName[key]
 	if p == nil {
@@ -210,6 +223,12 @@ const loadWait = 5 * time.Second
 
 // ready waits for the first list, if it did not come yet.
 func (c *Client) ready(ctx context.Context) error {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return Closed
+	}
 	if c.r.View().Loaded {
 		return nil
 	}

@@ -37,10 +37,16 @@ func Do[T any](ctx context.Context, c *Client, call Call, try func(context.Conte
 }
 
 // Walk calls try with one instance after another, own zone first, each at most once, until it returns nil. Unlike [Do] it
-// goes on after any error, however often, without regard to the retry budget: it is for those who decide by themselves.
+// goes on after any error, however often, without regard to Tries and the retry budget: it is for those who decide by
+// themselves. Observers hear nothing of it.
 //
 // Errors: NoInstance, Unavailable (no list yet), Timeout, Canceled, Closed, or the last error of try.
 func (c *Client) Walk(ctx context.Context, call Call, try func(context.Context, *Attempt) error) error {
+	if timeout := c.timeout(&call); timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
 	tried := make([]*balance.Target, 0, 8)
 	var last error
 	for {
@@ -56,14 +62,19 @@ func (c *Client) Walk(ctx context.Context, call Call, try func(context.Context, 
 		}
 		tried = append(tried, pick.flight.target)
 		a := Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: len(tried), Context: ctx, pick: pick}
-		last = try(ctx, &a)
-		res := ResultOf(last)
-		if a.report != nil {
-			res = *a.report
-		}
-		pick.Done(res)
-		if last == nil {
+		if last = a.visit(ctx, try); last == nil {
 			return nil
 		}
 	}
+}
+
+// visit runs try; the attempt is over whatever try does.
+func (a *Attempt) visit(ctx context.Context, try func(context.Context, *Attempt) error) error {
+	res := Result{Outcome: Excluded}
+	defer func() { a.pick.Done(res) }()
+	err := try(ctx, a)
+	if res = ResultOf(err); a.report != nil {
+		res = *a.report
+	}
+	return err
 }

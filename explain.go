@@ -88,7 +88,7 @@ func Explain(v *View, service, zone string) Explanation {
 		case !row.Effective.Up():
 		case row.rank() == best:
 			row.Share = float64(row.Effective.Weight) / float64(total)
-		case !row.Local:
+		case !row.Local && best < remote:
 			row.Effective.Because = "in reserve: another zone"
 		default:
 			row.Effective.Because = "in reserve: higher tier"
@@ -97,11 +97,13 @@ func Explain(v *View, service, zone string) Explanation {
 	return ex
 }
 
+const remote = 1 << 16 // added to the tiers of other zones
+
 // rank orders groups of instances as pools do: own zone before others, then by tier.
 func (s *Standing) rank() int {
 	r := s.Instance.Tier
 	if !s.Local {
-		r += 1 << 16
+		r += remote
 	}
 	return r
 }

@@ -64,22 +64,34 @@ func (c *Client) Start(ctx context.Context, call Call) *Loop {
 		l.tries = c.opt.Tries
 	}
 	l.tries = max(1, min(l.tries, maxTries))
-	timeout := call.Timeout
-	if timeout == 0 {
-		timeout = c.opt.Timeout
-	}
 	l.ctx = c.obs.Start(ctx, l.span())
-	if timeout > 0 {
+	if timeout := c.timeout(&call); timeout > 0 {
 		l.ctx, l.cancel = context.WithTimeout(l.ctx, timeout)
 	}
 	c.budget.Deposit(l.began)
 	return l
 }
 
-// Next chooses the instance of the next attempt, one that this call has not tried.
+// timeout is the time a call has as a whole; 0 or less means what its context has.
+func (c *Client) timeout(call *Call) time.Duration {
+	if call.Timeout == 0 {
+		return c.opt.Timeout
+	}
+	return call.Timeout
+}
+
+// Next chooses the instance of the next attempt, one that this call has not tried. An attempt that was not reported counts
+// as given up by the caller.
 //
-// Errors: NoInstance, Unavailable (no list yet), Timeout, Canceled, Closed; after a failed attempt, that attempt's.
+// Errors: NoInstance, Unavailable (no list yet), Timeout, Canceled, Closed; Exhausted when all tries were made; after a failed
+// attempt, that attempt's.
 func (l *Loop) Next() (*Attempt, error) {
+	if l.open {
+		l.done(Result{Outcome: Excluded, Err: Canceled})
+	}
+	if l.n >= l.tries {
+		return nil, l.fail(&Error{Code: Exhausted, Err: fmt.Errorf("%d attempts were made, no more are allowed", l.n)})
+	}
 	if err := l.ctx.Err(); err != nil {
 		return nil, l.fail(err)
 	}
@@ -206,11 +218,14 @@ func (l *Loop) fail(err error) error {
 
 // left is how many more attempts there may be after the one under way: tries are of no use when nobody is left to try.
 func (l *Loop) left() int {
-	others := 0
-	if cs := l.c.candidates(l.call.Service, l.call.Scheme); cs != nil {
-		others = cs.choose.Len() - l.n
+	cs := l.c.candidates(l.call.Service, l.call.Scheme)
+	switch {
+	case cs == nil || l.n >= l.tries:
+		return 0
+	case l.call.Match == nil:
+		return min(l.tries-l.n, cs.choose.Len()-l.n)
 	}
-	return min(l.tries-l.n, others)
+	return min(l.tries-l.n, cs.others(l.call.Match, l.tried[:l.n]))
 }
 
 // untried reports whether there is anybody left to try.

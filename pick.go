@@ -73,6 +73,18 @@ func (p Pick) Done(res Result) {
 	t.End(now, now-began, balance.Outcome(res.Outcome))
 }
 
+// others counts those that accept says yes to and that were not tried.
+func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Target) int {
+	n := 0
+	for i := range cs.members {
+		m := &cs.members[i]
+		if m.weight > 0 && !slices.Contains(tried, m.target) && accept(m.in) {
+			n++
+		}
+	}
+	return n
+}
+
 // match chooses among the members that accept says yes to, by weight, own zone and lower tiers first. It looks at each.
 func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*balance.Target) int {
 	best, total, rank := -1, 0, 0
@@ -83,7 +95,7 @@ func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*b
 		}
 		r := m.in.Tier
 		if zone != "" && m.in.Zone != zone {
-			r += 1 << 16
+			r += remote
 		}
 		if best < 0 || r < rank {
 			best, total, rank = i, m.weight, r

@@ -222,7 +222,7 @@ func (w *watcher) holdBack(e *emission, now time.Time) (*Table, time.Duration) {
 	away := e == w.failed // until the next emission
 	w.mu.Unlock()
 	back := !away && e.relisted && view.Stale != nil // from nothing, once more
-	var keep []*Snapshot // in the order of shown
+	var keep []*Snapshot                             // in the order of shown
 	for _, old := range shown.Services {
 		name := Fold(old.Service)
 		if s := t.Snapshot(name); len(old.Instances) == 0 || s != nil && len(s.Instances) > 0 {
