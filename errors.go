@@ -3,7 +3,6 @@ package muster
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -41,22 +40,49 @@ type Error struct {
 
 // Error reads "op service/instance: code: cause".
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Op)
+	s := string(e.Code)
+	if subject := e.subject(); subject != "" {
+		s = subject + ": " + s
+	}
+	if detail := e.detail(); detail != "" {
+		s += ": " + detail
+	}
+	return s
+}
+
+// subject reads "op service/instance".
+func (e *Error) subject() string {
+	s := e.Op
 	if e.Service != "" {
-		b.WriteString(" " + e.Service)
+		s += " " + e.Service
 		if e.Instance != "" {
-			b.WriteString("/" + e.Instance)
+			s += "/" + e.Instance
 		}
 	}
-	if b.Len() > 0 {
-		b.WriteString(": ")
+	return s
+}
+
+// detail is the cause, without the code and the names of an inner Error that have been said.
+func (e *Error) detail() string {
+	inner, ok := e.Err.(*Error)
+	switch {
+	case e.Err == nil || e.Err == error(e.Code):
+		return ""
+	case !ok || inner.Code != e.Code:
+		return e.Err.Error()
 	}
-	b.WriteString(string(e.Code))
-	if e.Err != nil && e.Err != error(e.Code) {
-		b.WriteString(": " + e.Err.Error())
+	s := inner.subject()
+	if inner.Service == "" || inner.Service == e.Service && inner.Instance == e.Instance {
+		s = inner.Op
 	}
-	return b.String()
+	detail := inner.detail()
+	switch {
+	case s == e.Op:
+		return detail
+	case s == "" || detail == "":
+		return s + detail
+	}
+	return s + ": " + detail
 }
 
 // Timeout reports whether time ran out, as net.Error and url.Error ask.
@@ -77,6 +103,9 @@ func CodeOf(err error) Code {
 		return ""
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
+		if e.Code == "" {
+			return Internal
+		}
 		return e.Code
 	}
 	if c, ok := errors.AsType[Code](err); ok {
@@ -96,13 +125,13 @@ func wrap(op string, k Key, err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok && e.Op == op {
+	if e, ok := err.(*Error); ok && e.Op == op && (e.Service != "" || k.Service == "") {
 		return err
 	}
 	e := &Error{Op: op, Service: k.Service, Instance: k.ID, Code: CodeOf(err), Err: err}
 	if inner, ok := errors.AsType[*Error](err); ok {
 		e.After = inner.After
-		if err == error(inner) && inner.Op == "" {
+		if err == error(inner) && (inner.Op == "" || inner.Op == op) {
 			e.Err = inner.Err
 		}
 	}

@@ -55,9 +55,9 @@ func (g *Gate) share(p Priority) int {
 	case Critical:
 		return g.Limit
 	case Sheddable:
-		return max(1, g.Limit*8/10)
+		return g.Limit - g.Limit/5
 	}
-	return max(1, g.Limit*9/10)
+	return g.Limit - g.Limit/10
 }
 
 // Leave ends what Enter admitted.

@@ -137,12 +137,25 @@ func checkMetadata(m map[string]string) error {
 		if !utf8.ValidString(k) || !utf8.ValidString(v) {
 			return invalid("metadata %q is not UTF-8", k)
 		}
+		if !plain(v) || !plain(k) || strings.ContainsAny(k, "\t\r\n") {
+			return invalid("metadata %q has a control character", k)
+		}
 		size += len(k) + len(v)
 	}
 	if size > MaxMetadataBytes {
 		return invalid("metadata has %d bytes, at most %d are allowed", size, MaxMetadataBytes)
 	}
 	return nil
+}
+
+// plain reports whether s is UTF-8 without control characters other than tabs and line ends: text that JSON and XML can hold.
+func plain(s string) bool {
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
 }
 
 func (e Endpoint) check(needHost bool) error {
@@ -159,10 +172,10 @@ func (e Endpoint) check(needHost bool) error {
 	if err != nil {
 		return invalid("endpoint %q is not scheme://host:port (IPv6 in brackets)", e)
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return invalid("endpoint %q: port %q is not a number from 1 to 65535", e, port)
 	}
-	if len(host) > 253 || strings.ContainsAny(host, " /?#@\"<>\\^`{|}") {
+	if len(host) > 253 || strings.ContainsAny(host, " /?#@\"<>\\^`{|}\t\r\n") || !plain(host) {
 		return invalid("endpoint %q: %q is not a host", e, host)
 	}
 	if needHost && wildcard(host) {

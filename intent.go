@@ -31,8 +31,8 @@ func (it *Intent) Validate() error {
 	if it.Weight != nil && (*it.Weight < 0 || *it.Weight > MaxWeight) {
 		return invalid("weight %d is outside 0..%d", *it.Weight, MaxWeight)
 	}
-	for what, s := range map[string]string{"note": it.Note, "by": it.By, "why": it.Why} {
-		if err := checkText(what, s, MaxText); err != nil {
+	for _, text := range [...]struct{ what, s string }{{"note", it.Note}, {"by", it.By}, {"why", it.Why}} {
+		if err := checkText(text.what, text.s, MaxText); err != nil {
 			return err
 		}
 	}
@@ -51,12 +51,12 @@ func (e Effective) Up() bool { return e.Status == Up }
 
 // Effective merges what the instance reports, the back end's override and the operator's intent. The first rule that applies
 // wins: reported neither Up nor OutOfService → as reported; Enabled=false → OutOfService; the back end's override; as
-// reported. Weight is the intent's, else the instance's; an Up instance with weight 0 is OutOfService.
+// reported. Weight is the intent's, else the instance's; an Up instance with weight 0 or less is OutOfService.
 func (in *Instance) Effective() Effective {
 	e := Effective{Status: in.Status, Weight: in.ownWeight()}
 	if in.Intent != nil && in.Intent.Weight != nil {
 		e.Weight = *in.Intent.Weight
-		e.Because = in.Intent.because(fmt.Sprintf("weight %d", e.Weight))
+		e.Because = in.weighed()
 	}
 	switch {
 	case in.Status != Up && in.Status != OutOfService:
@@ -70,11 +70,8 @@ func (in *Instance) Effective() Effective {
 	case in.Status == OutOfService:
 		e.Because = "reports out_of_service"
 	}
-	if e.Status == Up && e.Weight == 0 {
-		e.Status = OutOfService
-		if e.Because == "" {
-			e.Because = "weight 0"
-		}
+	if e.Status == Up && e.Weight <= 0 {
+		e.Status, e.Because = OutOfService, in.weighed()
 	}
 	return e
 }
@@ -95,6 +92,14 @@ func (in *Instance) effectively() (up bool, weight int) {
 		status = in.Override
 	}
 	return status == Up && weight > 0, weight
+}
+
+// weighed says where the weight comes from.
+func (in *Instance) weighed() string {
+	if in.Intent != nil && in.Intent.Weight != nil {
+		return in.Intent.because(fmt.Sprintf("weight %d", *in.Intent.Weight))
+	}
+	return fmt.Sprintf("weight %d", in.ownWeight())
 }
 
 func (in *Instance) ownWeight() int {
