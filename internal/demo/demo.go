@@ -47,16 +47,16 @@ func Run(ctx context.Context, opt Options) (*Report, error) {
 	if opt.Once && err == nil {
 		err = ctx.Err()
 	}
-	err = errors.Join(plain(ctx, err, opt.Once), s.close())
+	err = errors.Join(ending(ctx, err, opt.Once), s.close())
 	s.report.close()
 	s.conclude()
 	return s.report, err
 }
 
-// plain says in one way that ctx ended the demo, and leaves out that it did when that is how it should end.
-func plain(ctx context.Context, err error, once bool) error {
+// ending says in one way that ctx ended the demo, and leaves it out where that is how a demo ends.
+func ending(ctx context.Context, err error, once bool) error {
 	switch {
-	case err == nil || ctx.Err() == nil:
+	case ctx.Err() == nil || !errors.Is(err, ctx.Err()):
 		return err
 	case once:
 		return errors.New("interrupted before the end")
@@ -143,6 +143,7 @@ func (s *stage) complete() bool {
 func (s *stage) round(ctx context.Context) error {
 	s.report.note(func(r *Report) { r.Rounds++ })
 	s.shut = nil
+	s.fleet.forget()
 	s.fleet.shelf.replace()
 	traffic, err := newTraffic(ctx, s.client, s.tally)
 	if err != nil {

@@ -33,7 +33,7 @@ type fleet struct {
 
 	mu        sync.Mutex // guards what follows
 	registry  *process
-	instances []*instance // every one that was ever started
+	instances []*instance // in the order in which they were started, killed ones too
 	past      []*process  // registries that were killed
 }
 
@@ -205,6 +205,14 @@ func (f *fleet) kill(p *process) {
 	}
 	f.mu.Unlock()
 	p.kill()
+}
+
+// forget drops what was killed and is gone, so that a demo that runs for days stays small.
+func (f *fleet) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.instances = slices.DeleteFunc(f.instances, func(in *instance) bool { return in.killed && !in.left() })
+	f.past = slices.DeleteFunc(f.past, func(p *process) bool { return !p.left() })
 }
 
 // serving is the registry's process.
