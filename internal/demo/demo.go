@@ -88,6 +88,7 @@ type period struct {
 func (s *stage) open(ctx context.Context) error {
 	s.show.heading("muster demo")
 	s.show.say("Eight processes on this machine: a registry, three services of two instances each, their caller.")
+	s.show.say("comments, an HTTP API, calls register and push, and push calls register. Each finds the others by name.")
 	if s.opt.Hint != "" {
 		s.show.say("%s", s.opt.Hint)
 	}
@@ -186,7 +187,7 @@ func (s *stage) close() error {
 		s.board.joining = func() bool { return false }
 		var b strings.Builder
 		s.board.draw(&b)
-		s.show.print(b.String())
+		s.show.print(b.String() + "\n")
 	}
 	if s.client != nil {
 		s.client.Close()

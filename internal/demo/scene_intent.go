@@ -103,7 +103,7 @@ func halve(ctx context.Context, s *stage) error {
 		return err
 	}
 	want := 100 * 5.0 / 15
-	s.claim(atMost("weight_share", fmt.Sprintf("points is its share off the %.0f %% that weights 5 and 10 give: it went from %.0f %% to %.0f %%", want, before, after),
+	s.claim(atMost("weight_share", fmt.Sprintf("points off the %.0f %% of weights 5 and 10: its share went from %.0f %% to %.0f %%", want, before, after),
 		"", math.Abs(after-want), 8))
 	_, _, _, err = s.run(ctx, "undo")
 	return err
