@@ -349,7 +349,7 @@ func TestCallGoesToWhoMayGetTraffic(t *testing.T) {
 		}
 	}
 	l.put("DEAD", "d", at(muster.Endpoint{Scheme: "http", Address: closedPort(t)}))
-	if res := l.run("call", "DEAD", "/"); res.code != exitUnreachable {
+	if res := l.run("call", "DEAD", "/"); res.code != exitUnreachable || !strings.Contains(res.stderr, "muster explain DEAD") {
 		t.Errorf("an instance that is gone: exit code %d, %s", res.code, res.stderr)
 	}
 }

@@ -124,9 +124,17 @@ func (c *cli) report(cmd *cobra.Command, err error) int {
 	case code == exitUsage && cmd != nil:
 		c.progress("See: %s --help", cmd.CommandPath())
 	case code == exitUnreachable && c.open != nil:
-		c.progress("Is muster serve running there? muster doctor looks closer.")
+		c.progress("%s", whereToLook(err))
 	}
 	return code
+}
+
+// whereToLook says what to do next when err is that the registry, or an instance, cannot be reached.
+func whereToLook(err error) string {
+	if e, ok := errors.AsType[*muster.Error](err); ok && e.Op == "call" && e.Instance != "" {
+		return "The registry lists it, but it does not answer. Who else there is: muster explain " + e.Service
+	}
+	return "Is muster serve running there? muster doctor looks closer."
 }
 
 // exitCodesHelp is a page of help without a command.
