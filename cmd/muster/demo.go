@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +65,8 @@ func (c *cli) demo(ctx context.Context, once bool) error {
 		}
 		_, _ = t.WriteTo(w) // to memory
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed: what was started ends with it
+	defer stop()
 	report, err := demo.Run(ctx, opt)
 	if c.structured() {
 		if perr := c.print(reportOf(report)); err == nil {

@@ -1,9 +1,25 @@
 package demo_test
 
 import (
+	"syscall"
 	"testing"
 	"time"
 )
+
+func TestClosedTerminalEndsInOrder(t *testing.T) {
+	t.Parallel()
+	place := t.TempDir()
+	p := start(t, place, "calls failed")
+	if err := syscall.Kill(p.PID(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Ended():
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end")
+	}
+	nothingLeft(t, place)
+}
 
 // On Linux the kernel kills what a killed demo started; its directory stays, because nobody is left to remove it.
 func TestKilledDemoTakesItsProcessesAlong(t *testing.T) {
