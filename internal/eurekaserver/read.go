@@ -26,11 +26,11 @@ func (s *Server) readApp(w http.ResponseWriter, r *http.Request, rt route) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	app := s.application(svc.Name, svc.Records)
 	f := listForm(r)
-	s.write(w, r, http.StatusOK, s.single(f, wantsGzip(r), func(b []byte) []byte {
-		return eurekawire.AppendApplicationDocument(b, f, &app)
-	}))
+	s.writeAlone(w, r, len(svc.Records), func() *document {
+		app := s.application(svc.Name, svc.Records)
+		return s.single(f, wantsGzip(r), func(b []byte) []byte { return eurekawire.AppendApplicationDocument(b, f, &app) })
+	})
 }
 
 // readInstance serves GET apps/APP/ID.
@@ -65,21 +65,27 @@ func (s *Server) instanceDocument(f eurekawire.Form, rec *store.Record) *documen
 // readVIP serves GET vips/VIP and svips/VIP: the instances that list this virtual address, compared exactly. The hash is the list's
 // own. Source: Netflix eureka, ResponseCacheImpl.getApplicationsForVip.
 func (s *Server) readVIP(w http.ResponseWriter, r *http.Request, rt route) {
-	list := eurekawire.Applications{Version: "-1"}
-	for _, svc := range s.store.View(rt.namespace).Services {
-		var found []*store.Record
+	found, n := map[*store.Service][]*store.Record{}, 0
+	services := s.store.View(rt.namespace).Services
+	for _, svc := range services {
 		for _, rec := range svc.Records {
 			if lists(addressOf(rec, svc.Name, rt.what == svips), rt.id) {
-				found = append(found, rec)
+				found[svc] = append(found[svc], rec)
+				n++
 			}
 		}
-		if len(found) > 0 {
-			list.Apps = append(list.Apps, s.application(svc.Name, found))
-		}
 	}
-	list.HashCode = list.Counts().Hash()
 	f := listForm(r)
-	s.write(w, r, http.StatusOK, s.single(f, wantsGzip(r), func(b []byte) []byte { return eurekawire.AppendApplications(b, f, &list) }))
+	s.writeAlone(w, r, n, func() *document {
+		list := eurekawire.Applications{Version: "-1"}
+		for _, svc := range services {
+			if records := found[svc]; len(records) > 0 {
+				list.Apps = append(list.Apps, s.application(svc.Name, records))
+			}
+		}
+		list.HashCode = list.Counts().Hash()
+		return s.single(f, wantsGzip(r), func(b []byte) []byte { return eurekawire.AppendApplications(b, f, &list) })
+	})
 }
 
 // lists reports whether a comma-separated list has that member.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-go/muster/internal/store"
@@ -15,6 +16,7 @@ type Server struct {
 	log    *slog.Logger
 	origin *http.CrossOriginProtection
 	lists  sheets
+	alone  atomic.Int64 // bytes of answers under way that were made for one reader alone
 
 	bodies  bodies
 	presses presses
