@@ -78,14 +78,14 @@ func (c *cli) audit(ctx context.Context, service string, before uint64, limit in
 				if wide {
 					at = rec.At.UTC().Format(time.RFC3339Nano)
 				}
-				after := wish(rec.After)
+				before, after := wish(rec.Before), wish(rec.After)
 				if rec.Op != "intent" {
-					after = rec.Detail
+					before, after = "", rec.Detail // it changed no intent
 				}
 				if rec.After != nil && !rec.After.Until.IsZero() {
 					after += fmt.Sprintf(", until %s", rec.After.Until.UTC().Format(time.RFC3339))
 				}
-				t.add(strconv.FormatUint(rec.ID, 10), at, rec.Op, rec.Key.Service, rec.Key.ID, who(rec), wish(rec.Before), after, rec.Why)
+				t.add(strconv.FormatUint(rec.ID, 10), at, rec.Op, rec.Key.Service, rec.Key.ID, who(rec), before, after, rec.Why)
 			}
 			return t
 		},
