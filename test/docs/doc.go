@@ -11,7 +11,8 @@
 //
 // The commands that run this test themselves (make test, make test-docs, .ci/run) are not run by it.
 //
-// A command that ends with "&" runs on: the lines under it are waited for, and what it prints later is free. All that runs ends with the file.
+// A command that ends with "&" runs on: the lines under it are waited for, and what it prints later is free. All that runs is asked to stop
+// (SIGTERM) at the end of the file, and must.
 //
 // An HTML comment before a block changes how it is run:
 //
@@ -19,4 +20,7 @@
 //
 // dir starts the block there; timeout is for each of its commands (60s without it); background runs each as if it ended with "&", as in
 // another terminal; skip-output compares nothing.
+//
+// Two more things are held to be true: each block of Go stands in an example or a conformance test, and each link to a file of this tree
+// leads to one.
 package docs
