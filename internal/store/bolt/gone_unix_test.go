@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/muster-go/muster"
@@ -49,5 +50,27 @@ func TestNothingIsAcknowledgedIntoAFileThatWasTakenAway(t *testing.T) {
 				t.Errorf("the intent is %+v, want the one that was acknowledged", it)
 			}
 		})
+	}
+}
+
+// Nothing is damaged here, and recovery would move away what is not muster's.
+func TestWhatIsNoFileIsNotDamaged(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(path string) error{
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, bolt.File)
+		if err := put(file); err != nil {
+			t.Fatal(err)
+		}
+		_, err := bolt.Open(dir, &bolt.Options{Recover: true})
+		if !errors.Is(err, muster.Invalid) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("%s was moved away: %v", name, err)
+		}
 	}
 }
