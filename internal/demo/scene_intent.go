@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/muster-go/muster/examples/social"
@@ -17,13 +18,13 @@ const silence = 100 * time.Millisecond
 func disable(ctx context.Context, s *stage) error {
 	in := s.fleet.alive(social.PushRole)[0]
 	before := s.tally.read()
-	from, err := s.disable(ctx, in, "bad disk")
+	act, from, err := s.disable(ctx, in, "bad disk")
 	if err != nil {
 		return err
 	}
 	undone := time.Now()
 	s.shut = append(s.shut, period{in, from, undone})
-	if _, _, _, err := s.run(ctx, "undo"); err != nil {
+	if _, _, _, err := s.run(ctx, "undo", act); err != nil {
 		return err
 	}
 	if err := s.claimTraffic(ctx, "enable_traffic", "after that command began it got a request again", in, undone); err != nil {
@@ -34,21 +35,35 @@ func disable(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// disable disables an instance, waits a second, and claims that its traffic stopped. From the time returned on nothing may
-// reach it.
-func (s *stage) disable(ctx context.Context, in *instance, why string) (from time.Time, err error) {
+// disable disables an instance, waits a second, and claims that its traffic stopped. It returns what undoes the act, and from
+// when on nothing may reach the instance.
+func (s *stage) disable(ctx context.Context, in *instance, why string) (act string, from time.Time, err error) {
 	machine := watchStall()
-	_, began, ended, err := s.run(ctx, "disable", in.role, in.id, "--why", why)
+	out, began, ended, err := s.run(ctx, "disable", in.role, in.id, "--why", why)
 	if err == nil {
 		err = pause(ctx, time.Second)
 	}
 	stood := machine.end()
+	if err == nil {
+		act, err = actOf(out)
+	}
 	if err != nil {
-		return from, err
+		return "", from, err
 	}
 	c := silent(in, began, ended, stood)
 	s.claim(c)
-	return ended.Add(time.Duration(c.Limit) * time.Millisecond), nil
+	return act, ended.Add(time.Duration(c.Limit) * time.Millisecond), nil
+}
+
+// actOf finds the number by which a command said that it is undone: a visitor may have acted since.
+func actOf(out []byte) (string, error) {
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "Undo: ") {
+			words := strings.Fields(line)
+			return words[len(words)-1], nil
+		}
+	}
+	return "", fmt.Errorf("the command did not say how it is undone: %q", out)
 }
 
 // silent claims how soon after a command the last request reached an instance. Where the machine kept programs waiting, the
@@ -92,7 +107,12 @@ func halve(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if _, _, _, err := s.run(ctx, "weight", in.role, in.id, "5", "--why", "half for now"); err != nil {
+	out, _, _, err := s.run(ctx, "weight", in.role, in.id, "5", "--why", "half for now")
+	if err != nil {
+		return err
+	}
+	act, err := actOf(out)
+	if err != nil {
 		return err
 	}
 	if err := pause(ctx, silence); err != nil {
@@ -105,7 +125,7 @@ func halve(ctx context.Context, s *stage) error {
 	want := 100 * 5.0 / 15
 	s.claim(atMost("weight_share", fmt.Sprintf("points off the %.0f %% of weights 5 and 10: its share went from %.0f %% to %.0f %%", want, before, after),
 		"", math.Abs(after-want), 8))
-	_, _, _, err = s.run(ctx, "undo")
+	_, _, _, err = s.run(ctx, "undo", act)
 	return err
 }
 
@@ -126,7 +146,7 @@ func (s *stage) measureShare(ctx context.Context, in *instance) (percent float64
 // restart kills the registry while an instance is disabled.
 func restart(ctx context.Context, s *stage) error {
 	in := s.fleet.alive(social.RegisterRole)[1]
-	from, err := s.disable(ctx, in, "maintenance") // it waits a second: so long it may take until instances are on disk, too
+	act, from, err := s.disable(ctx, in, "maintenance") // it waits a second: so long it may take until instances are on disk, too
 	if err != nil {
 		return err
 	}
@@ -153,7 +173,7 @@ func restart(ctx context.Context, s *stage) error {
 	s.shut = append(s.shut, period{in, from, undone})
 	s.claim(atMost("outage_silence", "requests reached the disabled instance in all that time", "",
 		float64(in.log.between(from, undone)), 0))
-	if _, _, _, err := s.run(ctx, "undo"); err != nil {
+	if _, _, _, err := s.run(ctx, "undo", act); err != nil {
 		return err
 	}
 	if err := s.claimTraffic(ctx, "outage_traffic", "after that command began it got a request again", in, undone); err != nil {
