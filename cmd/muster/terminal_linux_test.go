@@ -115,7 +115,32 @@ func TestTopRedrawsWithTheLastChangeOnTop(t *testing.T) {
 	if o, m := strings.Index(last, "ORDERS"), strings.Index(last, "MAIL"); o < 0 || m < 0 || o > m {
 		t.Errorf("ORDERS changed last and is not on top: %q", last)
 	}
-	if !strings.HasSuffix(seen.String(), "\x1b[?25h\x1b[?1049l") {
+	if !strings.HasSuffix(seen.String(), "\x1b[?7h\x1b[?25h\x1b[?1049l") {
 		t.Errorf("the screen is not given back: %q", last)
+	}
+}
+
+func TestTopFitsATerminalThatIsTooSmall(t *testing.T) {
+	l := newLab(t)
+	for i := range 40 {
+		l.put("SERVICE-"+strconv.Itoa(i)+strings.Repeat("X", 100), "10.0.0.1:8080")
+	}
+	v, err := l.cli().view(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, user := terminal(t)
+	for _, lines := range []uint16{10, 24, 60} {
+		if err := unix.IoctlSetWinsize(int(user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: lines, Col: 20}); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		drawTop(&b, l.cli(), v, map[string]*tally{}, height(stdout))
+		if got := strings.Count(b.String(), "\n"); got >= int(lines) {
+			t.Errorf("%d lines in a terminal of %d: it scrolls", got, lines)
+		}
+		if said := strings.Contains(b.String(), "more"); said != (lines < 45) {
+			t.Errorf("a terminal of %d lines, told that some are hidden: %v", lines, said)
+		}
 	}
 }

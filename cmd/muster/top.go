@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/muster-go/muster"
 )
@@ -49,8 +51,8 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 	if !isTerminal(c.stdout) || c.structured() {
 		return c.printServices(v)
 	}
-	fmt.Fprint(c.stdout, "\x1b[?1049h\x1b[?25l") // the other screen, no cursor
-	defer fmt.Fprint(c.stdout, "\x1b[?25h\x1b[?1049l")
+	fmt.Fprint(c.stdout, "\x1b[?1049h\x1b[?25l\x1b[?7l") // the other screen, no cursor, long lines cut
+	defer fmt.Fprint(c.stdout, "\x1b[?7h\x1b[?25h\x1b[?1049l")
 	tallies := map[string]*tally{}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -58,7 +60,7 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 		v = c.open.View()
 		var b bytes.Buffer
 		b.WriteString("\x1b[H")
-		drawTop(&b, c, v, tallies)
+		drawTop(&b, c, v, tallies, height(c.stdout))
 		b.WriteString("\x1b[J")
 		if _, err := b.WriteTo(c.stdout); err != nil {
 			return err
@@ -71,8 +73,19 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// drawTop draws one frame; what is left of an older, longer line is wiped at each line's end.
-func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally) {
+// height is the number of lines of a terminal, 0 if it does not say.
+func height(stream any) int {
+	if f, ok := stream.(*os.File); ok {
+		if _, lines, err := term.GetSize(int(f.Fd())); err == nil {
+			return lines
+		}
+	}
+	return 0
+}
+
+// drawTop draws one frame; what is left of an older, longer line is wiped at each line's end. Of more services than there are lines
+// (0: no bound) the first are shown: a frame that scrolls would lose what changed last.
+func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally, lines int) {
 	up, all := 0, 0
 	services := slices.Clone(v.Table.Services)
 	for _, s := range services {
@@ -89,6 +102,11 @@ func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally)
 	}
 	last := func(s *muster.Snapshot) time.Time { return tallies[muster.Fold(s.Service)].last }
 	slices.SortStableFunc(services, func(a, b *muster.Snapshot) int { return last(b).Compare(last(a)) })
+	hidden := 0
+	if room := max(lines-topFrame, 1); lines > 0 && len(services) > room {
+		hidden = len(services) - room
+		services = services[:room]
+	}
 	t := newTable(c.paint(), "SERVICE", "UP", "INSTANCES", "CHANGES", "LAST", "EFFECTIVE", "BECAUSE")
 	for _, s := range services {
 		tl := tallies[muster.Fold(s.Service)]
@@ -105,4 +123,11 @@ func drawTop(b *bytes.Buffer, c *cli, v *muster.View, tallies map[string]*tally)
 		b.Write(bytes.TrimRight(line, "\n"))
 		b.WriteString("\x1b[K\n")
 	}
+	if hidden > 0 {
+		fmt.Fprintf(b, "… and %s more\x1b[K\n", count(hidden, "service"))
+	}
 }
+
+// topFrame is how many lines of a frame are no services: two above the table, its head, what is hidden, and the one that the
+// cursor is left on.
+const topFrame = 5
