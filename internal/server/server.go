@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -82,7 +83,7 @@ func Open(opt Options) (*Server, error) {
 		WriteTimeout:      writeWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(complaints{opt.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	return s, nil

@@ -1,0 +1,21 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// complaints hands on what net/http has to say. That a handler panicked or that connections cannot be taken is an error which an
+// operator must see; what clients do wrong is not, or any of them could fill the log.
+type complaints struct{ log *slog.Logger }
+
+// Write takes one complaint. Source: net/http, Server.Serve ("Accept error") and conn.serve ("panic serving").
+func (c complaints) Write(b []byte) (int, error) {
+	text, level := strings.TrimSpace(string(b)), slog.LevelDebug
+	if strings.HasPrefix(text, "http: panic serving ") || strings.HasPrefix(text, "http: Accept error: ") {
+		level = slog.LevelError
+	}
+	c.log.Log(context.Background(), level, text)
+	return len(b), nil
+}
