@@ -348,3 +348,26 @@ func TestDialContextTriesAnotherAndCountsUntilClose(t *testing.T) {
 		}
 	}
 }
+
+func TestRetriesTakeTheirTurnsOnce(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	calling(t, nil, []*muster.Instance{orders(1), orders(2)}, func(t *testing.T, f *fake, c *muster.Client) {
+		const calls = 1000
+		attempts := 0
+		for range calls {
+			_, err := muster.Do(t.Context(), c, muster.Call{Service: "orders"}, func(_ context.Context, a *muster.Attempt) (int, error) {
+				attempts++
+				if a.Instance.ID == orders(2).ID {
+					return 0, refused
+				}
+				return 0, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if attempts < calls*14/10 || attempts > calls*16/10 {
+			t.Errorf("%d attempts for %d calls with one of two instances dead, want about half more", attempts, calls)
+		}
+	})
+}

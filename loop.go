@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -228,17 +229,12 @@ func (l *Loop) left() int {
 	return min(l.tries-l.n, cs.others(l.call.Match, l.tried[:l.n]))
 }
 
-// untried reports whether there is anybody left to try.
+// untried reports whether there is anybody left to try. It takes no turn of the picker's.
 func (l *Loop) untried() bool {
 	cs := l.c.candidates(l.call.Service, l.call.Scheme)
-	if cs == nil {
-		return false
-	}
-	tried := l.tried[:l.n]
-	if l.call.Match != nil {
-		return cs.match(l.call.Match, "", tried) >= 0
-	}
-	return cs.choose.Pick(l.c.now(), tried) >= 0
+	return cs != nil && slices.ContainsFunc(cs.members, func(m member) bool {
+		return m.weight > 0 && !slices.Contains(l.tried[:l.n], m.target) && (l.call.Match == nil || l.call.Match(m.in))
+	})
 }
 
 func (l *Loop) span() Span {

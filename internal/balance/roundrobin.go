@@ -1,28 +1,16 @@
 package balance
 
-// roundRobin picks one member after the other, in the order given. Passing over a tried member takes a turn too, so the
-// one after it does not get a double share.
+// roundRobin picks one member after the other, in the order given. A pick for a repeated attempt is random and takes no turn:
+// see weighted.
 type roundRobin struct {
 	group
 	turn *turn
 }
 
 func (r *roundRobin) pick(_ int64, tried []*Target) int {
-	n := len(r.index)
-	at := 0
-	for range 1 + resamples {
-		at = int(r.turn.next() % uint64(n))
-		if !r.tried(at, tried) {
-			return int(r.index[at])
-		}
+	if len(tried) == 0 {
+		return int(r.index[r.turn.next()%uint64(len(r.index))])
 	}
-	for range n - 1 { // the rest of a round from here: turns that others take cannot make it miss one
-		if at++; at == n {
-			at = 0
-		}
-		if !r.tried(at, tried) {
-			return int(r.index[at])
-		}
-	}
-	return -1
+	retry := random{r.group}
+	return retry.draw(tried, -1)
 }

@@ -60,9 +60,14 @@ func newWeighted(g group, members []Member, t *turn) *weighted {
 	return w
 }
 
+// A pick for a repeated attempt is random and takes no turn: after a dead target's turn the next ones belong to others, and
+// if retries took them, the first attempts of the calls that follow would meet the dead one ever again.
 func (w *weighted) pick(_ int64, tried []*Target) int {
-	for range 1 + resamples {
-		at := w.find(w.turn.next() * golden)
+	if len(tried) == 0 {
+		return int(w.index[w.find(w.turn.next()*golden)])
+	}
+	for range resamples {
+		at := w.find(rand.Uint64())
 		if !w.tried(at, tried) {
 			return int(w.index[at])
 		}
