@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// registerPause is the most that passes between two tries to register, or to say what did not get through.
+const registerPause = 5 * time.Second
+
 // What the keeper says to the driver about registrations, and what it makes of the answers.
 
 // minTTL is the shortest lease that is taken at its word: heartbeats have to have an end.
@@ -60,7 +63,7 @@ func (k *keeper) unsure(g *Registration, err error) {
 	defer k.mu.Unlock()
 	g.fails++
 	g.err = err
-	k.schedule(g, min(backoff(g.fails), heartbeatAfter(g.ttl)))
+	k.schedule(g, min(backoff(g.fails, registerPause), heartbeatAfter(g.ttl)))
 }
 
 func (k *keeper) lost(g *Registration, err error) {
@@ -193,7 +196,7 @@ func (k *keeper) failed(g *Registration, op string, err error) error {
 	first := g.fails == 0 && k.r.ctx.Err() == nil
 	g.fails++
 	g.err = wrap(op, g.key, err)
-	k.schedule(g, backoff(g.fails+1))
+	k.schedule(g, backoff(g.fails+1, registerPause))
 	tell := first && (g.seen != nil || !refused(err)) // else Register's caller hears it
 	k.mu.Unlock()
 	if tell {

@@ -40,7 +40,10 @@ type heldEmpty struct {
 	until time.Time
 }
 
-const publishGap = 50 * time.Millisecond
+const (
+	publishGap = 50 * time.Millisecond
+	watchPause = 2 * time.Second // at most, before a Watch that broke is begun again
+)
 
 func (w *watcher) init(r *Registry) {
 	w.r = r
@@ -113,7 +116,7 @@ func (w *watcher) run() {
 		if w.emitted.Load() {
 			failures = 0
 		}
-		if !sleep(r.ctx, backoff(failures)) {
+		if !sleep(r.ctx, backoff(failures, watchPause)) {
 			return
 		}
 	}
@@ -284,10 +287,9 @@ func compareFold(a, b string) int {
 	return 0
 }
 
-// backoff returns the pause before try n+1 after n earlier failures in a row: full jitter, first within 0.1 s, then up to 5 s.
-func backoff(failures int) time.Duration {
-	limit := 100 * time.Millisecond << min(failures, 6)
-	return jitter(min(limit, 5*time.Second))
+// backoff returns the pause after n earlier failures in a row: full jitter, first within 0.1 s, then more, up to limit.
+func backoff(failures int, limit time.Duration) time.Duration {
+	return jitter(min(100*time.Millisecond<<min(failures, 10), limit))
 }
 
 // sleep pauses for d and reports whether ctx is still alive.
