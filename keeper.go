@@ -231,7 +231,7 @@ func (k *keeper) hire() {
 func (k *keeper) nextWaiting() *Registration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for len(k.waiting) > 0 && !k.gone {
+	for len(k.waiting) > 0 && k.r.ctx.Err() == nil {
 		g := k.waiting[0]
 		k.waiting = k.waiting[1:]
 		if g.ended || g.busy != nil || g.slot >= 0 || g.left && !g.held { // done, or somebody else's, by now

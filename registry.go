@@ -172,6 +172,8 @@ func (r *Registry) Close(ctx context.Context) error {
 		}
 	}
 	defer close(r.closed)
+	stop := context.AfterFunc(ctx, r.cancel) // ends what is under way, all at once
+	defer stop()
 	err := r.keeper.closeAll(ctx)
 	r.watch.shut()
 	r.cancel()
