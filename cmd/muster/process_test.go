@@ -159,8 +159,8 @@ func TestRegisterHandsInterruptOnAsInterrupt(t *testing.T) {
 func TestRegisterIsKilledWhenSomebodyInsists(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	addr := l.server.Addr().String() // takes connections, as the service would
-	p := l.program(nil, "register", "ORDERS", "--url", "http://"+addr, "--drain", "1m", "--grace", "1m", "--",
+	addr := freeAddr(t)
+	p := l.program(nil, "register", "ORDERS", "--url", "http://"+addr, "--health", l.server.URL()+"/livez", "--drain", "1m", "--grace", "1m", "--",
 		"/bin/sh", "-c", "trap '' TERM INT; while :; do sleep 0.1; done")
 	await(t, "the registration", func() bool { return l.listed(addr) })
 	await(t, "the end", func() bool { // the first leaves, the second cuts the drain, the third the grace

@@ -39,10 +39,11 @@ func (c *cli) registerCommand() *cobra.Command {
 		Use:   "register SERVICE --url URL -- COMMAND…",
 		Short: "Run a command and keep it registered while it is healthy to start with, and alive",
 		Long: `Runs COMMAND in a process group of its own and registers it once --health answers, or its port takes connections.
+A port that takes connections before COMMAND is started is an error, for it is somebody else's.
+
 The registration is kept for as long as the command runs, whatever happens to the registry meanwhile. On SIGTERM or
 Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal,
-and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on.
-Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
+and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on. Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
 
 A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080
@@ -134,6 +135,9 @@ func completed(in muster.Instance) *muster.Instance {
 func (c *cli) register(ctx context.Context, in muster.Instance, f registerFlags, command []string) error {
 	check, err := newHealth(f.health, in.Endpoints[0])
 	if err != nil {
+		return err
+	}
+	if err := taken(ctx, in.Endpoints, check); err != nil {
 		return err
 	}
 	c.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
