@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -57,6 +58,40 @@ func FuzzRequest(f *testing.F) {
 			if _, err := items.Items[i].Instance(); err != nil {
 				t.Fatalf("after %s %s the list has %+v: %v", method, u, items.Items[i], err)
 			}
+		}
+	})
+}
+
+// Whatever is asked of the watch, and wherever it is to go on, it is a list from the start or from there, or a problem that is the
+// asker's fault.
+func FuzzWatch(f *testing.F) {
+	f.Add("", "")
+	f.Add("service=S&service=", "1.2")
+	f.Add("since=ffffffffffffffff.9&wait=1ns", "")
+	f.Add("wait=1ns&revision=%22", ".")
+	s, err := store.Open(store.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
+	h := api.New(s, api.Options{})
+	gone, cancel := context.WithCancel(f.Context())
+	cancel() // an asker who leaves at once: what is there is written, nothing is waited for
+	f.Fuzz(func(t *testing.T, query, lastEventID string) {
+		r := httptest.NewRequestWithContext(gone, "GET", "/", nil)
+		r.URL = &url.URL{Path: "/api/v1/namespaces/default/watch", RawQuery: query}
+		r.Header.Set("Last-Event-ID", lastEventID)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code >= 500 {
+			t.Fatalf("%q, Last-Event-ID %q: answered %d %s", query, lastEventID, w.Code, w.Body)
+		}
+		if w.Code < 400 {
+			return
+		}
+		var p nativewire.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Code == "" {
+			t.Fatalf("%q: answered %d %s, want a problem", query, w.Code, w.Body)
 		}
 	})
 }

@@ -198,6 +198,43 @@ func FuzzParsePeer(f *testing.F) {
 	})
 }
 
+// Whatever a request says of its caller, it is served with a time and a priority that make sense, or refused as the caller's fault.
+func FuzzIncoming(f *testing.F) {
+	f.Add("web/web-1; zone=a", "1500", "critical", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	f.Add(";", "0", "CRITICAL", "")
+	f.Add("web/%zz", "9223372036854775807", "", strings.Repeat("x", 9000))
+	f.Add("", "-1", "sheddable", "\x00")
+	f.Fuzz(func(t *testing.T, caller, timeout, priority, trace string) {
+		served := false
+		h := httprpc.NewHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			served = true
+			deadline, ok := r.Context().Deadline()
+			if ok != (timeout != "") || ok && time.Until(deadline) > 24*time.Hour {
+				t.Errorf("timeout %q: the deadline is %v (%v)", timeout, deadline, ok)
+			}
+			if p := httprpc.Priority(r.Context()); p > muster.Sheddable {
+				t.Errorf("priority %q was read as %d", priority, p)
+			}
+			if p := httprpc.Caller(r.Context()); p != (httprpc.Peer{}) {
+				if again, err := httprpc.ParsePeer(p.String()); err != nil || again != p {
+					t.Errorf("caller %q was read as %+v, and that as %+v, %v", caller, p, again, err)
+				}
+			}
+		}), nil)
+		r := httptest.NewRequest("GET", "/", nil)
+		for name, value := range map[string]string{
+			httprpc.CallerHeader: caller, httprpc.TimeoutHeader: timeout, httprpc.PriorityHeader: priority, "Traceparent": trace,
+		} {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if served != (w.Code == http.StatusOK) || !served && w.Code != http.StatusBadRequest {
+			t.Errorf("timeout %q: answered %d, served %v", timeout, w.Code, served)
+		}
+	})
+}
+
 func TestOutsideARequestNobodyCalls(t *testing.T) {
 	if p := httprpc.Caller(context.Background()); p != (httprpc.Peer{}) {
 		t.Errorf("caller %+v", p)
