@@ -39,10 +39,12 @@ func ParseStatus(s string) (Status, error) {
 	return Unknown, &Error{Op: "parse status", Code: Invalid, Err: fmt.Errorf("%q is not one of starting, up, out_of_service, down, unknown", s)}
 }
 
-// MarshalText writes the name.
+// MarshalText writes the name; its error is always nil.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.
+//
+// Errors: Invalid.
 func (s *Status) UnmarshalText(b []byte) error {
 	v, err := ParseStatus(string(b))
 	if err == nil {

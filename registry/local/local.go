@@ -76,6 +76,8 @@ func Over(s *store.Store, namespace string, terms muster.Terms) *Driver {
 }
 
 // Register implements muster.Driver.
+//
+// Errors: Invalid, Exhausted (too many instances), Unavailable (the store is loading), Closed, or ctx.Err().
 func (d *Driver) Register(ctx context.Context, in *muster.Instance, ttl time.Duration) (muster.Lease, error) {
 	if err := d.ready(ctx, in.Namespace); err != nil {
 		return muster.Lease{}, err
@@ -95,6 +97,8 @@ func (d *Driver) Register(ctx context.Context, in *muster.Instance, ttl time.Dur
 }
 
 // Renew implements muster.Driver.
+//
+// Errors: Unavailable, Closed, or ctx.Err().
 func (d *Driver) Renew(ctx context.Context, ins []*muster.Instance) (lapses []muster.Lapse, err error) {
 	if err := d.ready(ctx, d.namespace); err != nil {
 		return nil, err
@@ -112,6 +116,8 @@ func (d *Driver) Renew(ctx context.Context, ins []*muster.Instance) (lapses []mu
 }
 
 // Deregister implements muster.Driver.
+//
+// Errors: Invalid (another namespace), Unavailable, Closed, or ctx.Err().
 func (d *Driver) Deregister(ctx context.Context, in *muster.Instance) error {
 	if err := d.ready(ctx, in.Namespace); err != nil {
 		return err
@@ -127,6 +133,8 @@ func (d *Driver) Deregister(ctx context.Context, in *muster.Instance) error {
 
 // Close implements muster.Driver. A driver of [Open] takes its registrations with it; through [Over] they stay until their
 // TTL is over.
+//
+// Errors: what the store's journal answered to the last write.
 func (d *Driver) Close() error {
 	d.closing.Do(func() {
 		d.cancel()
@@ -138,6 +146,8 @@ func (d *Driver) Close() error {
 }
 
 // Services implements muster.Lister.
+//
+// Errors: Closed, or ctx.Err().
 func (d *Driver) Services(ctx context.Context) ([]string, error) {
 	if err := d.ready(ctx, d.namespace); err != nil {
 		return nil, err
@@ -151,6 +161,8 @@ func (d *Driver) Services(ctx context.Context) ([]string, error) {
 }
 
 // SetStatus implements muster.StatusSetter. The override stays as long as the instance does, registering again included.
+//
+// Errors: NotFound, Invalid (another namespace), Exhausted (the disk is full), Unavailable, Closed, or ctx.Err().
 func (d *Driver) SetStatus(ctx context.Context, k muster.Key, status muster.Status) error {
 	if err := d.ready(ctx, k.Namespace); err != nil {
 		return err
@@ -173,6 +185,8 @@ func (d *Driver) SetStatus(ctx context.Context, k muster.Key, status muster.Stat
 }
 
 // Remove implements muster.Remover.
+//
+// Errors: NotFound, Invalid (another namespace), Exhausted (the disk is full), Unavailable, Closed, or ctx.Err().
 func (d *Driver) Remove(ctx context.Context, k muster.Key) error {
 	if err := d.ready(ctx, k.Namespace); err != nil {
 		return err
@@ -190,6 +204,8 @@ func (d *Driver) Remove(ctx context.Context, k muster.Key) error {
 }
 
 // Intent implements muster.IntentStore.
+//
+// Errors: Invalid (another namespace), Closed, or ctx.Err().
 func (d *Driver) Intent(ctx context.Context, k muster.Key) (*muster.Intent, error) {
 	if err := d.ready(ctx, k.Namespace); err != nil {
 		return nil, err
@@ -198,6 +214,8 @@ func (d *Driver) Intent(ctx context.Context, k muster.Key) (*muster.Intent, erro
 }
 
 // SetIntent implements muster.IntentStore. It.By is kept as what the caller said.
+//
+// Errors: Conflict (the stored Rev differs), Invalid, Exhausted (too many, or the disk is full), Unavailable, Closed, or ctx.Err().
 func (d *Driver) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
 	if err := d.ready(ctx, k.Namespace); err != nil {
 		return nil, err
@@ -209,6 +227,8 @@ func (d *Driver) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) 
 func (d *Driver) Terms() muster.Terms { return d.terms }
 
 // Audit implements muster.Auditor.
+//
+// Errors: Invalid (another namespace), Unavailable, Closed, or ctx.Err().
 func (d *Driver) Audit(ctx context.Context, service string, before uint64, limit int) ([]muster.AuditRecord, error) {
 	if err := d.ready(ctx, d.namespace); err != nil {
 		return nil, err

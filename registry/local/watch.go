@@ -18,6 +18,8 @@ import (
 const alive = 4 * time.Second
 
 // Watch implements muster.Driver. Continuity is proven by the store's epoch, which is in the revision.
+//
+// Errors: Closed, or ctx.Err().
 func (d *Driver) Watch(ctx context.Context, scope []string, prev *muster.Table, emit func(*muster.Table)) error {
 	if err := d.ready(ctx, d.namespace); err != nil {
 		return err

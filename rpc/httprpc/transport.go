@@ -70,6 +70,9 @@ func (t *Transport) CloseIdleConnections() {
 }
 
 // RoundTrip sends req to an instance of the service that its URL names.
+//
+// Errors: Invalid (the URL names no service), NoInstance, Unavailable, Timeout, Canceled, Closed. A status of 4xx or 5xx is an
+// answer, not an error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out, err := newOutgoing(req)
 	if err != nil {
