@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/muster-go/muster/internal/api"
+	"github.com/muster-go/muster/internal/nativewire"
 )
 
 // A watcher that was sent a long list and then waits costs what a connection costs, not the buffer that the list went through.
@@ -55,3 +60,31 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// A reader that takes nothing holds its place for the time of one piece, no longer.
+func TestReaderThatTakesNothingIsLetGo(t *testing.T) {
+	for name, path := range map[string]string{"stream": watchPath, "list": "/api/v1/namespaces/default/instances"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFace(t, api.Options{})
+				f.want(200, "PUT", one, body)
+				reader, conn := net.Pipe()
+				defer reader.Close()
+				defer conn.Close()
+				start := time.Now()
+				f.api.ServeHTTP(&deadlineWriter{pipeWriter{header: http.Header{}, conn: conn}}, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
+				if took := time.Since(start); took != 10*time.Second {
+					t.Errorf("it was let go after %v, want 10s", took)
+				}
+				if st := decode[nativewire.Status](f, f.want(200, "GET", "/api/v1/status", "").Body); st.Watchers != 0 {
+					t.Errorf("%d watchers are counted", st.Watchers)
+				}
+			})
+		})
+	}
+}
+
+// deadlineWriter is a pipeWriter with a connection's deadlines.
+type deadlineWriter struct{ pipeWriter }
+
+func (w *deadlineWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }

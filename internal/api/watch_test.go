@@ -361,30 +361,6 @@ func numbered(format string, n int) []string {
 	return out
 }
 
-func TestLongPollAnswersAtTheNextChange(t *testing.T) {
-	f := newFace(t, api.Options{})
-	f.want(200, "PUT", one, body)
-	for _, scope := range []string{"", "&service=orders"} {
-		list := decode[nativewire.List[nativewire.Instance]](f, f.want(200, "GET", watchPath+"?wait=10s"+scope, "").Body)
-		if len(list.Items) != 1 {
-			t.Fatalf("%d items, want 1", len(list.Items))
-		}
-		w := f.want(304, "GET", watchPath+"?wait=10ms&revision="+list.Revision+scope, "")
-		if w.Body.Len() > 0 {
-			t.Errorf("304 with the body %q", w.Body)
-		}
-		var poll sync.WaitGroup
-		poll.Go(func() {
-			got := f.do("GET", watchPath+"?wait=10s&revision="+list.Revision+scope, "")
-			if got.Code != 200 || !strings.Contains(got.Body.String(), list.Items[0].ID) {
-				t.Errorf("the poll answered %d %s", got.Code, got.Body)
-			}
-		})
-		f.want(200, "PUT", one, strings.Replace(body, ":80", fmt.Sprint(":81", len(scope)), 1))
-		poll.Wait()
-	}
-}
-
 type pipeWriter struct {
 	header http.Header
 	conn   net.Conn
@@ -394,31 +370,3 @@ func (w *pipeWriter) Header() http.Header         { return w.header }
 func (w *pipeWriter) WriteHeader(int)             {}
 func (w *pipeWriter) Write(b []byte) (int, error) { return w.conn.Write(b) }
 func (w *pipeWriter) Flush()                      {}
-
-// A reader that takes nothing holds its place for the time of one piece, no longer.
-func TestReaderThatTakesNothingIsLetGo(t *testing.T) {
-	for name, path := range map[string]string{"stream": watchPath, "list": "/api/v1/namespaces/default/instances"} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFace(t, api.Options{})
-				f.want(200, "PUT", one, body)
-				reader, conn := net.Pipe()
-				defer reader.Close()
-				defer conn.Close()
-				start := time.Now()
-				f.api.ServeHTTP(&deadlineWriter{pipeWriter{header: http.Header{}, conn: conn}}, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
-				if took := time.Since(start); took != 10*time.Second {
-					t.Errorf("it was let go after %v, want 10s", took)
-				}
-				if st := decode[nativewire.Status](f, f.want(200, "GET", "/api/v1/status", "").Body); st.Watchers != 0 {
-					t.Errorf("%d watchers are counted", st.Watchers)
-				}
-			})
-		})
-	}
-}
-
-// deadlineWriter is a pipeWriter with a connection's deadlines.
-type deadlineWriter struct{ pipeWriter }
-
-func (w *deadlineWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
