@@ -19,6 +19,20 @@ type AuditRecord struct {
 	Detail  string  // what cannot be said as an intent
 }
 
+// WithWhy returns a context in which a write to an intent is audited with that reason instead of the intent's own: an undo puts
+// back an intent, which keeps its reason, and has one itself. Drivers whose back end audits read it with [WhyOf].
+func WithWhy(ctx context.Context, why string) context.Context {
+	return context.WithValue(ctx, whyKey{}, why)
+}
+
+// WhyOf returns the reason that [WithWhy] gave, or "".
+func WhyOf(ctx context.Context) string {
+	why, _ := ctx.Value(whyKey{}).(string)
+	return why
+}
+
+type whyKey struct{}
+
 // Auditor is implemented by drivers whose back end keeps a record of what operators did.
 type Auditor interface {
 	// Audit returns at most limit records, newest first, about the services named like service ("" for all) and older than

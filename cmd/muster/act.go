@@ -51,6 +51,7 @@ type edit struct {
 	absent   bool             // not registered
 	before   *muster.Intent   // nil: none
 	after    muster.Intent    // Rev guards the write
+	why      string           // the act's own reason; "": the intent's
 	record   nativewire.AuditRecord
 }
 
@@ -202,7 +203,7 @@ func (a *act) write(ctx context.Context, store muster.IntentStore, edits []edit)
 		if e.before != nil {
 			e.after.Rev = e.before.Rev
 		}
-		stored, err := store.SetIntent(ctx, e.instance.Key(), e.after)
+		stored, err := store.SetIntent(muster.WithWhy(ctx, e.why), e.instance.Key(), e.after)
 		if muster.CodeOf(err) == muster.Conflict {
 			err = fmt.Errorf("%w; somebody changed it at the same moment: look again (muster explain %s), then repeat", err, e.instance.Service)
 		}

@@ -168,6 +168,30 @@ func TestLaterActWithoutForKeepsTheEnd(t *testing.T) {
 	}
 }
 
+func TestUndoIsAuditedWithItsOwnReason(t *testing.T) {
+	const one, two = "10.0.0.1:8080", "10.0.0.2:8080"
+	l := newLab(t)
+	l.put("ORDERS", one)
+	l.put("ORDERS", two)
+	l.must("weight", "ORDERS", one, "5", "--why", "slow disk")
+	l.must("weight", "ORDERS", one, "7", "--why", "slower")
+	l.must("weight", "ORDERS", two, "3")
+	l.must("undo", "2", "--why", "the disk is new")
+	if e := l.effective("ORDERS", one); e.Because != "weight 5 by ann@test: slow disk" {
+		t.Errorf("put back %+v, want the reason that it had", e)
+	}
+	l.must("undo", "4", "3", "--yes")
+	records, err := l.server.Store().Audit(muster.DefaultNamespace, "", 0, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"undo of act 3", "undo of act 4", "the disk is new"} {
+		if records[i].Why != want {
+			t.Errorf("act %d is audited with the reason %q, want %q", records[i].ID, records[i].Why, want)
+		}
+	}
+}
+
 func TestUndoLeavesWhatSomebodyElseChanged(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func (a *act) unwritten(e *edit) nativewire.AuditRecord {
 		after = nil
 	}
 	return nativewire.AuditRecord{
-		Op: "intent", Namespace: k.Namespace, Service: k.Service, Instance: k.ID, Claimed: a.c.text("by"), Why: a.why,
+		Op: "intent", Namespace: k.Namespace, Service: k.Service, Instance: k.ID, Claimed: a.c.text("by"), Why: cmp.Or(e.why, a.why),
 		Before: nativewire.FromIntent(e.before), After: nativewire.FromIntent(after),
 	}
 }

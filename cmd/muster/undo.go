@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ func (c *cli) undoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo [ID…]",
 		Short: "Take acts back",
-		Long: `Puts the intent back that was there before an act. IDs are those of muster audit; without one it is the last act
+		Long: `Puts the intent back that was there before an act, with the reason that it had; --why goes into the audit. IDs are those of muster audit; without one it is the last act
 of yours. An act that somebody else changed since is not touched (exit code 7). Undoing is an act too: it can be undone.`,
 		Example: `  muster undo
   muster undo 42 43`,
@@ -34,7 +35,7 @@ of yours. An act that somebody else changed since is not touched (exit code 7). 
 	}
 	a.flags = cmd.Flags()
 	a.addConsent(cmd)
-	cmd.Flags().StringVar(&a.why, "why", "", "the reason; by default which act is undone")
+	cmd.Flags().StringVar(&a.why, "why", "", "the reason, for the audit; by default which act is undone")
 	return cmd
 }
 
@@ -153,12 +154,7 @@ func (a *act) revert(ctx context.Context, store muster.IntentStore, view *muster
 	if rec.Before != nil {
 		e.after = *rec.Before
 	}
-	if e.after.By = a.c.text("by"); a.why == "" {
-		a.why = fmt.Sprintf("undo of act %d", rec.ID)
-	}
-	if e.after.Empty() {
-		e.after.Why = a.why
-	}
+	e.after.By, e.why = a.c.text("by"), cmp.Or(a.why, fmt.Sprintf("undo of act %d", rec.ID))
 	return e, nil
 }
 

@@ -119,8 +119,10 @@ func reading(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// author says who does op: proven by nothing yet, claimed in the header Muster-By.
-func author(op, by string) store.Author { return store.Author{Claimed: by, Op: op} }
+// author says who does op, and why: proven by nothing yet, claimed in the header Muster-By.
+func author(op string, o Operator) store.Author {
+	return store.Author{Claimed: o.By, Op: op, Why: o.Why}
+}
 
 // randomOwner names a registration whose client named none.
 func randomOwner() string { return rand.Text() }

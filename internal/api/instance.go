@@ -30,8 +30,8 @@ func (k *InstancePath) key() (muster.Key, error) {
 
 // Operator says who acts, and why.
 type Operator struct {
-	By  string `header:"Muster-By" maxLength:"256" doc:"Who you say you are; goes into the audit as claimed" example:"ann@laptop"`
-	Why string `query:"why" maxLength:"1024" doc:"The reason, for the audit"`
+	By  string `header:"Muster-By" maxLength:"256" doc:"Who you say you are; goes into the intent and the audit as claimed" example:"ann@laptop"`
+	Why string `query:"why" maxLength:"1024" doc:"The reason, for the audit; of an intent by default its own"`
 }
 
 // routeInstance adds registering, reading, overriding and removing one instance.

@@ -58,14 +58,14 @@ func (a *API) getIntent(_ context.Context, in *struct{ InstancePath }) (*intentA
 func (a *API) setIntent(_ context.Context, in *struct {
 	InstancePath
 	Guard
-	By   string `header:"Muster-By" maxLength:"256" doc:"Who you say you are; goes into the intent and the audit as claimed" example:"ann@laptop"`
+	Operator
 	Body nativewire.Wish
 }) (*intentAnswer, error) {
 	k, err := in.key()
 	if err != nil {
 		return nil, fail(err)
 	}
-	return a.writeIntent(k, in.Guard, in.Body.Intent(), in.By)
+	return a.writeIntent(k, in.Guard, in.Body.Intent(), in.Operator)
 }
 
 func (a *API) deleteIntent(_ context.Context, in *struct {
@@ -77,16 +77,15 @@ func (a *API) deleteIntent(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return a.writeIntent(k, in.Guard, muster.Intent{Why: in.Operator.Why}, in.Operator.By)
+	return a.writeIntent(k, in.Guard, muster.Intent{}, in.Operator)
 }
 
-func (a *API) writeIntent(k muster.Key, g Guard, it muster.Intent, by string) (*intentAnswer, error) {
+func (a *API) writeIntent(k muster.Key, g Guard, it muster.Intent, who Operator) (*intentAnswer, error) {
 	var err error
 	if it.Rev, err = g.rev(); err != nil {
 		return nil, err
 	}
-	it.By = by
-	stored, err := a.store.SetIntent(k, it, author("intent", by))
+	stored, err := a.store.SetIntent(k, it, author("intent", who))
 	if muster.CodeOf(err) == muster.Conflict {
 		return nil, failWith(http.StatusPreconditionFailed, err)
 	}

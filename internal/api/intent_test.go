@@ -46,6 +46,20 @@ func TestIntentReachesTheInstance(t *testing.T) {
 	}
 }
 
+func TestActMayHaveAnotherReasonThanItsIntent(t *testing.T) {
+	f := newFace(t, api.Options{})
+	const intent = one + "/intent"
+	tag := f.want(200, "PUT", intent+"?why=undo%20of%20act%207", `{"weight":5,"why":"slow disk"}`, "If-Match", "0").Header().Get("ETag")
+	if it := decode[nativewire.Intent](f, f.want(200, "GET", intent, "").Body); it.Why != "slow disk" {
+		t.Errorf("the intent's reason is %q, want its own", it.Why)
+	}
+	f.want(204, "DELETE", intent+"?why=bygone", "", "If-Match", tag)
+	if got := audit(f); len(got) != 2 || got[1].Why != "undo of act 7" || got[0].Why != "bygone" {
+		t.Errorf("the audit says %+v, want the acts' reasons", got)
+	}
+	f.problem(f.do("PUT", intent+"?why=%ff", `{"weight":5}`, "If-Match", "0"), 400, muster.Invalid)
+}
+
 func TestEmptyIntentRemovesIt(t *testing.T) {
 	f := newFace(t, api.Options{})
 	tag := f.want(200, "PUT", one+"/intent", `{"note":"n"}`, "If-Match", "0").Header().Get("ETag")

@@ -89,6 +89,7 @@ type Author struct {
 	Proven  string // as far as the face could prove it
 	Claimed string // as the caller said
 	Op      string // what the audit calls it; "" means "intent"
+	Why     string // the act's reason, for the audit; "" means the intent's
 }
 
 func (a Author) name() string {
@@ -111,6 +112,9 @@ func (s *Store) SetIntent(key muster.Key, it muster.Intent, who Author) (*muster
 	}
 	it.By = who.name()
 	if err := it.Validate(); err != nil {
+		return nil, err
+	}
+	if err := (&muster.Intent{Why: who.Why}).Validate(); err != nil {
 		return nil, err
 	}
 	if !it.Until.IsZero() && !it.Until.After(time.Now()) {
@@ -201,12 +205,9 @@ func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Tim
 		next.At, next.Rev = now, id
 		stored = &next
 	}
-	op := a.who.Op
-	if op == "" {
-		op = "intent"
-	}
 	return Act{Intent: true, Audit: muster.AuditRecord{
-		ID: id, At: now, Op: op, Key: a.key, Proven: a.who.Proven, Claimed: a.who.Claimed, Why: a.intent.Why, Before: current, After: stored,
+		ID: id, At: now, Op: cmp.Or(a.who.Op, "intent"), Key: a.key, Proven: a.who.Proven, Claimed: a.who.Claimed,
+		Why: cmp.Or(a.who.Why, a.intent.Why), Before: current, After: stored,
 	}}, nil
 }
 
@@ -215,7 +216,7 @@ func (a *act) outcome(written Act) *muster.Intent {
 	if a.intent == nil || written.Audit.After != nil {
 		return written.Audit.After
 	}
-	return &muster.Intent{By: a.intent.By, Why: a.intent.Why, At: written.Audit.At}
+	return &muster.Intent{By: a.intent.By, Why: written.Audit.Why, At: written.Audit.At}
 }
 
 func stale(rev uint64, current *muster.Intent) error {

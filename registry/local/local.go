@@ -220,7 +220,7 @@ func (d *Driver) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) 
 	if err := d.ready(ctx, k.Namespace); err != nil {
 		return nil, err
 	}
-	return d.store.SetIntent(d.in(k), it, store.Author{Claimed: it.By})
+	return d.store.SetIntent(d.in(k), it, store.Author{Claimed: it.By, Why: muster.WhyOf(ctx)})
 }
 
 // Terms implements muster.IntentStore.

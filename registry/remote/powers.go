@@ -83,6 +83,9 @@ func (d *Driver) Intent(ctx context.Context, k muster.Key) (*muster.Intent, erro
 func (d *Driver) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
 	r := &request{op: "set intent", key: k, method: http.MethodPut, path: pathOf(k) + "/intent", kind: "application/json", header: d.by(it.By), once: true}
 	r.header.Set("If-Match", strconv.Quote(strconv.FormatUint(it.Rev, 10)))
+	if why := muster.WhyOf(ctx); why != "" {
+		r.query = url.Values{"why": {why}}
+	}
 	err := it.Validate() // here too: JSON cannot carry what is not UTF-8
 	if err == nil {
 		r.body, err = json.Marshal(nativewire.FromWish(&it))
