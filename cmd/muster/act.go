@@ -52,6 +52,7 @@ type edit struct {
 	before   *muster.Intent   // nil: none
 	after    muster.Intent    // Rev guards the write
 	why      string           // the act's own reason; "": the intent's
+	inherits bool             // it ends when an act before it said
 	record   nativewire.AuditRecord
 }
 
@@ -77,6 +78,7 @@ func (a *act) run(ctx context.Context, args []string, change func(*muster.Intent
 	for i := range edits {
 		edits[i].after = a.begin(edits[i].before)
 		change(&edits[i].after)
+		edits[i].inherits = !a.flags.Changed("for") && !edits[i].after.Until.IsZero()
 		if err := edits[i].after.Validate(); err != nil {
 			return err
 		}

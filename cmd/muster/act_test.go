@@ -157,13 +157,24 @@ func TestForEndsAnActByItself(t *testing.T) {
 func TestLaterActWithoutForKeepsTheEnd(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
-	l.must("disable", "ORDERS", "10.0.0.1:8080", "--for", "1h")
-	res := l.must("weight", "ORDERS", "10.0.0.1:8080", "3")
+	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--for", "1h", "--why", "disk swap")
+	if strings.Contains(res.stdout, "ends with it") {
+		t.Errorf("an end of its own is said to be another's: %s", res.stdout)
+	}
+	res = l.must("weight", "ORDERS", "10.0.0.1:8080", "3")
 	if !strings.Contains(res.stdout, "Ends: by itself at") {
 		t.Errorf("the end was lost without a word: %s", res.stdout)
 	}
+	if !strings.Contains(res.stdout, "an act before set an end for 10.0.0.1:8080 (disk swap), and this one ends with it at ") || !strings.Contains(res.stdout, "--for 0 keeps it for good") {
+		t.Errorf("it does not say where the end comes from: %s", res.stdout)
+	}
+	for _, act := range [][]string{{"note", "ORDERS", "10.0.0.1:8080", "heap dump"}, {"enable", "ORDERS", "10.0.0.1:8080"}} {
+		if res := l.must(act...); !strings.Contains(res.stdout, "this one ends with it at ") {
+			t.Errorf("%s does not say that it inherits an end: %s", act[0], res.stdout)
+		}
+	}
 	res = l.must("weight", "ORDERS", "10.0.0.1:8080", "4", "--for", "0")
-	if !strings.Contains(res.stdout, "was to end at") || !strings.Contains(res.stdout, "Ends: when somebody says so") {
+	if strings.Contains(res.stdout, "ends with it") || !strings.Contains(res.stdout, "was to end at") || !strings.Contains(res.stdout, "Ends: when somebody says so") {
 		t.Errorf("the change of the end is not said: %s", res.stdout)
 	}
 }

@@ -71,6 +71,10 @@ func (a *act) epilogue(store muster.IntentStore, edits []edit) {
 			a.c.say("Note: what was set for %s before was to end at %s; now all of it ends %s.", e.instance.ID,
 				e.before.Until.UTC().Format(time.RFC3339), end(&e.after))
 		}
+		if e.inherits && !e.after.Empty() {
+			a.c.say("Note: an act before set an end for %s%s, and this one ends with it at %s; --for 0 keeps it for good.", e.instance.ID,
+				reason(&e.after), e.after.Until.UTC().Format(time.RFC3339))
+		}
 	}
 	terms := store.Terms()
 	last := &edits[len(edits)-1].after
@@ -91,6 +95,14 @@ func (a *act) epilogue(store muster.IntentStore, edits []edit) {
 	if len(ids) == len(edits) {
 		a.c.say("Undo: %s", a.c.command("undo "+strings.Join(ids, " ")))
 	}
+}
+
+// reason is why an intent is wanted, to stand behind a name.
+func reason(it *muster.Intent) string {
+	if it.Why == "" {
+		return ""
+	}
+	return " (" + it.Why + ")"
 }
 
 // end says when an intent ends.
