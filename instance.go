@@ -122,7 +122,19 @@ func (in *Instance) Validate() error {
 	if err := checkText("version", in.Version, MaxZone); err != nil {
 		return err
 	}
+	if err := checkTime("started", in.Started); err != nil {
+		return err
+	}
 	return checkMetadata(in.Metadata)
+}
+
+// checkTime keeps out what RFC 3339, and so JSON, cannot write: in UTC the year must have four digits. A zone's offset can carry
+// a time that was read as the last day of 9999 over that edge.
+func checkTime(what string, t time.Time) error {
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
+		return invalid("%s is in the year %d, 0 to 9999 are allowed", what, year)
+	}
+	return nil
 }
 
 func checkMetadata(m map[string]string) error {

@@ -36,7 +36,7 @@ func (it *Intent) Validate() error {
 			return err
 		}
 	}
-	return nil
+	return checkTime("until", it.Until)
 }
 
 // Effective is the one answer to "may this instance get traffic, and how much of it".
