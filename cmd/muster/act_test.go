@@ -21,7 +21,7 @@ func TestActSaysBeforeAfterShareTermsAndUndo(t *testing.T) {
 INSTANCE       BEFORE         EFFECTIVE       SHARE       BECAUSE
 10.0.0.1:8080  up, weight 10  out_of_service  33 % → 0 %  disabled by ann@test: bad disk
 33 % of the calls of ORDERS move; 2 instances are left.
-Seen by: every client of this muster serve, Eureka's included. Kept: in the data file of muster serve, synced before the answer; in its memory only if it runs without one. Ends: when somebody says so.
+Seen by: every client of this muster serve, Eureka's included. Kept: in the memory of muster serve, which has no data file: until it ends. Ends: when somebody says so.
 Undo: muster undo 1
 `
 	if "\n"+res.stdout != want {

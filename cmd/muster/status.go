@@ -18,7 +18,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show how the registry is",
 		Long: `Shows the state of each server of the registry: since when it runs, how many instances it has, whether
-self-preservation is on and why, and whether its journal has everything.`,
+self-preservation holds what fell silent and why, and whether its journal has everything.`,
 		Example: `  muster status
   muster status -o json`,
 		Args: none,
@@ -79,10 +79,21 @@ func statusTable(answers []answer) *table {
 			}
 			t.add(server, version, life, n.Namespace, strconv.Itoa(n.Services), strconv.Itoa(n.Instances), strconv.Itoa(n.Effective["up"]),
 				strconv.Itoa(n.Late), fmt.Sprintf("%.0f", n.Seen), fmt.Sprintf("%.0f", n.Expected),
-				map[bool]string{true: "ON", false: "off"}[n.Preserving], journalState(st))
+				preservation(st, n), journalState(st))
 		}
 	}
 	return t
+}
+
+// preservation is what self-preservation does in a namespace; the whole sentence stands below the table.
+func preservation(st nativewire.Status, n nativewire.NamespaceStatus) string {
+	switch {
+	case n.Preserving:
+		return fmt.Sprintf("holding: %d of %d late", n.Late, n.Instances)
+	case !st.Preserve:
+		return "disabled"
+	}
+	return "ready"
 }
 
 func journalState(st nativewire.Status) string {

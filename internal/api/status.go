@@ -22,9 +22,9 @@ func (a *API) routeStatus(api huma.API) {
 func (a *API) status(context.Context, *struct{}) (*struct{ Body nativewire.Status }, error) {
 	st := a.store.State()
 	out := nativewire.Status{
-		Version: a.opt.Version, Epoch: strconv.FormatUint(st.Epoch, 16), Started: st.Started.UTC(), Loaded: st.Loaded,
+		Version: a.opt.Version, Epoch: strconv.FormatUint(st.Epoch, 16), Started: st.Started.UTC(), Loaded: st.Loaded, Durable: st.Durable,
 		Instances: st.Instances, Services: st.Services, Intents: st.Intents, Watchers: int(a.watchers.Load()),
-		Journal: st.Journal, JournalSince: st.JournalSince, Preserving: st.Preserving, Why: st.Why,
+		Journal: st.Journal, JournalSince: st.JournalSince, Preserve: !st.PreserveOff, Preserving: st.Preserving, Why: st.Why,
 		Expected: st.Expected, Seen: st.Seen, Namespaces: make([]nativewire.NamespaceStatus, len(st.Namespaces)),
 	}
 	for i, n := range st.Namespaces {

@@ -8,12 +8,14 @@ type Status struct {
 	Epoch        string            `json:"epoch" doc:"Random name of this life of the store" example:"5f1d3a9c0b7e2"`
 	Started      time.Time         `json:"started" doc:"When this life began"`
 	Loaded       bool              `json:"loaded" doc:"False: the journal is still being read, everything else is refused"`
+	Durable      bool              `json:"durable" doc:"What operators want, and its audit, are in a data file; false: in memory only, gone with the process"`
 	Instances    int               `json:"instances" doc:"Registered, over all namespaces"`
 	Services     int               `json:"services"`
 	Intents      int               `json:"intents" doc:"Kept, for instances that are not registered too"`
 	Watchers     int               `json:"watchers" doc:"Watch streams and long polls open now"`
 	Journal      string            `json:"journal,omitempty" doc:"Why the journal does not have everything; absent: it does"`
 	JournalSince time.Time         `json:"journalsince,omitzero" doc:"Since when"`
+	Preserve     bool              `json:"preserve" doc:"There is self-preservation, and it begins when it is needed; false: it is disabled"`
 	Preserving   bool              `json:"preserving" doc:"Self-preservation is on somewhere: instances that missed their heartbeats are kept"`
 	Why          string            `json:"why,omitempty" doc:"Why self-preservation is on, and what to do"`
 	Expected     float64           `json:"expected" doc:"Heartbeats a minute that the owners promised"`

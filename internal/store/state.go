@@ -11,11 +11,13 @@ type State struct {
 	Epoch        uint64
 	Started      time.Time
 	Loaded       bool
+	Durable      bool // there is a journal: what operators want outlives this process
 	Instances    int
 	Services     int
 	Intents      int
 	Journal      string           // why the journal does not have everything; "" when it does
 	JournalSince time.Time        // since when
+	PreserveOff  bool             // there is no self-preservation
 	Preserving   bool             // in some namespace
 	Why          string           // about the first such namespace, and what to do
 	Late         int              // instances that missed their renewals
@@ -44,7 +46,7 @@ type NamespaceState struct {
 
 // State returns the store's state now.
 func (s *Store) State() State {
-	st := State{Epoch: s.epoch, Started: s.base.Round(0), Intents: s.intents.size()}
+	st := State{Epoch: s.epoch, Started: s.base.Round(0), Durable: !s.volatile, Intents: s.intents.size(), PreserveOff: s.opt.Preserve.Off}
 	select {
 	case <-s.loaded:
 		st.Loaded = true

@@ -106,14 +106,33 @@ func (d *Driver) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) 
 	return d.decodeIntent(r, a)
 }
 
-// Terms says what an intent is worth on muster serve.
+// Terms says what an intent is worth on muster serve. It asks the server whether it has a data file; when that does not answer
+// the terms name both cases.
 func (d *Driver) Terms() muster.Terms {
-	return muster.Terms{
+	terms := muster.Terms{
 		Durable: true,
 		Expires: true,
 		Reaches: "every client of this muster serve, Eureka's included",
 		Lives:   "in the data file of muster serve, synced before the answer; in its memory only if it runs without one",
 	}
+	switch st, err := d.status(); {
+	case err != nil:
+	case st.Durable:
+		terms.Lives = "in the data file of muster serve, synced before the answer"
+	default:
+		terms.Durable, terms.Lives = false, "in the memory of muster serve, which has no data file: until it ends"
+	}
+	return terms
+}
+
+// status asks the current server how it is.
+func (d *Driver) status() (st nativewire.Status, err error) {
+	r := &request{op: "status", method: http.MethodGet, path: "/status", server: true}
+	a, err := d.ask(d.ctx, r)
+	if err == nil {
+		err = d.decode(r, a, &st)
+	}
+	return st, err
 }
 
 // Audit returns what operators did, newest first.

@@ -28,6 +28,7 @@ type request struct {
 	header http.Header
 	kind   string // media type of body
 	body   []byte
+	server bool // path is below /api/v1
 	once   bool // must not be sent again when it may have arrived
 	limit  int64
 }
@@ -155,7 +156,11 @@ func (d *Driver) open(ctx context.Context, host string, r *request) (*http.Respo
 
 // url is where the request goes.
 func (d *Driver) url(host string, r *request) string {
-	u := d.scheme + "://" + host + "/api/v1/namespaces/" + d.opt.Namespace + r.path
+	u := d.scheme + "://" + host + "/api/v1"
+	if !r.server {
+		u += "/namespaces/" + d.opt.Namespace
+	}
+	u += r.path
 	if len(r.query) > 0 {
 		u += "?" + r.query.Encode()
 	}
