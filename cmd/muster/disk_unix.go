@@ -10,6 +10,6 @@ func diskFree(dir string) (free, total uint64, err error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, err
 	}
-	size := uint64(st.Bsize) //nolint:unconvert // its type differs between systems
+	size := uint64(st.Bsize) // its type differs between systems
 	return st.Bavail * size, st.Blocks * size, nil
 }

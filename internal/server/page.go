@@ -93,7 +93,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *page) sheet(namespace, host string) *sheet {
 	st := p.store.State()
 	out := &sheet{
-		Version: p.version, Namespace: namespace, Style: template.CSS(pageCSS), //nolint:gosec // our own file
+		Version: p.version, Namespace: namespace, Style: template.CSS(pageCSS), // our own file
 		Started: st.Started.UTC().Format(time.RFC3339), Eureka: "http://" + host + "/eureka",
 	}
 	if st.Journal != "" {
