@@ -13,7 +13,7 @@ func (c *cli) configCommand() *cobra.Command {
 		Short: "Show every setting, and where its value came from",
 		Long: `Shows every setting with its value and where that came from: a flag before the environment, before muster.yaml,
 before the default. muster.yaml is read from the working directory, else from the user's configuration directory;
-unknown keys in it are errors. It may give registries names:
+unknown keys in it are errors, and so is a registry that is neither a URL nor a name in it. It may give registries names:
 
   registry: prod
   registries:
@@ -54,7 +54,7 @@ func (c *cli) showConfig() error {
 	for _, r := range rows {
 		names = append(names, r.Key)
 	}
-	return c.print(printed{
+	err := c.print(printed{
 		Value: struct {
 			Items []shownSetting `json:"items"`
 		}{rows},
@@ -67,6 +67,10 @@ func (c *cli) showConfig() error {
 			return t
 		},
 	})
+	if err != nil {
+		return err
+	}
+	return c.checkName(c.text("registry"))
 }
 
 // shown is a value that may be printed: passwords in URLs are masked.

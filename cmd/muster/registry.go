@@ -45,13 +45,18 @@ func (c *cli) registryURL() (u, namespace string, err error) {
 		}
 		return u, cmp.Or(namespace, reg.Namespace), nil
 	}
-	if !strings.Contains(text, ":") {
-		if names := c.set.file.Names(); len(names) > 0 {
-			return "", "", usage("registry %q is neither a URL nor one of %s", text, strings.Join(names, ", "))
-		}
-		return "", "", usage("registry %q is not a URL such as muster://127.0.0.1:8761, and no muster.yaml names it", text)
+	return text, namespace, c.checkName(text)
+}
+
+// checkName refuses what is neither a URL nor the name of a registry in muster.yaml.
+func (c *cli) checkName(text string) error {
+	if _, ok := c.named(text); ok || strings.Contains(text, ":") {
+		return nil
 	}
-	return text, namespace, nil
+	if names := c.set.file.Names(); len(names) > 0 {
+		return usage("registry %q is neither a URL nor one of %s", text, strings.Join(names, ", "))
+	}
+	return usage("registry %q is not a URL such as muster://127.0.0.1:8761, and no muster.yaml names it", text)
 }
 
 // named returns the registry that muster.yaml calls name.

@@ -77,6 +77,7 @@ func TestRegistryByNameTakesItsNamespace(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"services --registry nowhere":                   `registry "nowhere" is neither a URL nor one of prod`,
+		"config --registry nowhere":                     `registry "nowhere" is neither a URL nor one of prod`,
 		"services --registry etcd://h":                  "planned",
 		"services --registry muster://h:1/a -n b":       `names the namespace "a", but "b" is asked for`,
 		"services --registry muster://h:1?colour=green": "colour",
@@ -94,6 +95,18 @@ func TestRegistryByNameTakesItsNamespace(t *testing.T) {
 	}
 	if res := l.run("services"); res.code != exitUsage || !strings.Contains(res.stderr, file+`:2: unknown key "colour"`) {
 		t.Errorf("an unknown key: exit code %d, %s", res.code, res.stderr)
+	}
+}
+
+func TestConfigShowsWhereAnUnknownRegistryIsWritten(t *testing.T) {
+	l := newLab(t)
+	l.env["MUSTER_REGISTRY"] = "nosuch"
+	res := l.run("config")
+	if res.code != exitUsage || !strings.Contains(res.stderr, `registry "nosuch" is not a URL`) {
+		t.Errorf("exit code %d, %s", res.code, res.stderr)
+	}
+	if !strings.Contains(res.stdout, "environment MUSTER_REGISTRY") {
+		t.Errorf("it does not say where the name came from: %s", res.stdout)
 	}
 }
 

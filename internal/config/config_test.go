@@ -44,7 +44,10 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"registry with more", "registries:\n  lab:\n    url: x\n    ca: y\n", `muster.yaml:4: unknown key "ca" in registries.lab (known: url, namespace, options)`},
 		{"name like a URL", "registries:\n  \"muster://x\": y\n", "muster.yaml:2: registry name"},
 		{"two documents", "registry: a\n---\nregistry: b\n", "a second document begins here"},
-		{"not YAML", "a: [\n", "muster.yaml: yaml: "},
+		{"not YAML", "a: b\nc: [\n", "muster.yaml:2: did not find expected node content"},
+		{"not YAML in the first line", "registry: ]\n", "muster.yaml:1: did not find expected node content"},
+		{"a colon at the end", "timeout: 1s\nserve:\n  listen: memory:\n", `muster.yaml:3: mapping values are not allowed in this context: a value with a colon at its end, or before a blank, needs quotes, as in data: "memory:"`},
+		{"a colon in the first line", "registry: local:", `muster.yaml:1: mapping values are not allowed in this context: a value with a colon`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := config.Parse("muster.yaml", []byte(c.text), keys)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -95,7 +96,7 @@ func Parse(path string, text []byte, keys []Key) (*File, error) {
 	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, notYAML(path, err)
 	}
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s:%d: a second document begins here, only one is read", path, second.Line)
@@ -114,6 +115,20 @@ func Parse(path string, text []byte, keys []Key) (*File, error) {
 		return nil, err
 	}
 	return p.file, nil
+}
+
+// notYAML says where a text is not YAML, as the other errors do: the decoder leaves line 1 out. A colon where none is allowed most
+// often ends a value, or stands in one before a blank.
+func notYAML(path string, err error) error {
+	what := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := "1"
+	if rest, ok := strings.CutPrefix(what, "line "); ok {
+		line, what, _ = strings.Cut(rest, ": ")
+	}
+	if strings.Contains(what, "mapping values are not allowed") {
+		what += `: a value with a colon at its end, or before a blank, needs quotes, as in data: "memory:"`
+	}
+	return fmt.Errorf("%s:%s: %s", path, line, what)
 }
 
 // Names returns the names of the registries, sorted. It works on a nil File.
