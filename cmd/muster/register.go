@@ -43,7 +43,8 @@ A port that takes connections before COMMAND is started is an error, for it is s
 
 The registration is kept for as long as the command runs, whatever happens to the registry meanwhile. On SIGTERM or
 Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal,
-and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on. Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
+and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on.
+Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
 
 A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080

@@ -17,8 +17,9 @@ func (c *cli) undoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo [ID…]",
 		Short: "Take acts back",
-		Long: `Puts the intent back that was there before an act, with the reason that it had; --why goes into the audit. IDs are those of muster audit; without one it is the last act
-of yours. An act that somebody else changed since is not touched (exit code 7). Undoing is an act too: it can be undone.`,
+		Long: `Puts the intent back that was there before an act, with the reason that it had; --why goes into the audit.
+IDs are those of muster audit; without one it is the last act of yours. An act that somebody else changed since is not
+touched (exit code 7). Undoing is an act too: it can be undone.`,
 		Example: `  muster undo
   muster undo 42 43`,
 		RunE: func(cmd *cobra.Command, args []string) error {
