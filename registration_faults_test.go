@@ -52,9 +52,9 @@ func TestUpdateThatTheRegistryRefusesChangesNothing(t *testing.T) {
 }
 
 func TestCloseWhoseTimeEndsInTheDrainStillDeregisters(t *testing.T) {
-	bubble(t, &muster.Options{Drain: 5 * time.Second}, func(t *testing.T, f *fake, r *muster.Registry) {
+	bubble(t, &muster.Options{Drain: 5 * time.Second}, func(t *testing.T, f *fake, _ *muster.Registry) {
 		honest := &deadline{fake: f}
-		r = muster.New(honest, &muster.Options{Drain: 5 * time.Second})
+		r := muster.New(honest, &muster.Options{Drain: 5 * time.Second})
 		reg := register(t, r, orders(1))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
