@@ -216,7 +216,9 @@ func (j *Journal) explain(op string, err error) error {
 	code, advice := muster.Unavailable, ""
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		code, advice = muster.Unavailable, "another process holds it; stop that one, or name another data directory"
+		// Not bbolt's text: "timeout" sounds as if waiting longer would help.
+		return &muster.Error{Op: op + " journal", Code: code, Err: fmt.Errorf(
+			"%s: another process holds it%s; stop that one, or name another data directory", j.path, holder(j.path))}
 	case errors.Is(err, errNewer):
 		code = muster.Unsupported
 	case errors.Is(err, errForeign):
