@@ -73,8 +73,8 @@ func TestRoundRobinGivesTheNeighbourOfADeadMemberNoDoubleShare(t *testing.T) {
 		counts[i]++
 	}
 	for _, i := range []int{0, 2, 3} {
-		if counts[i] < 990 || counts[i] > 1010 {
-			t.Errorf("picks by member %v with the second dead, want 1000 for each of the others", counts)
+		if counts[i] < 900 || counts[i] > 1100 { // 750 second picks are drawn at random: it is more than 7 deviations off
+			t.Errorf("picks by member %v with the second dead, want about 1000 for each of the others", counts)
 			break
 		}
 	}
