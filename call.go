@@ -25,9 +25,9 @@ type Call struct {
 type Priority uint8
 
 const (
-	DefaultPriority Priority = iota
-	Critical                 // shed last
-	Sheddable                // shed first
+	DefaultPriority Priority = iota // of calls that do not say
+	Critical                        // shed last
+	Sheddable                       // shed first
 )
 
 // Outcome says what an attempt tells about its instance.
@@ -41,6 +41,7 @@ const (
 
 var outcomeNames = [...]string{"success", "failure", "excluded"}
 
+// String returns the outcome in lower case.
 func (o Outcome) String() string { return outcomeNames[min(int(o), len(outcomeNames)-1)] }
 
 // Result is what a transport reports of one attempt.

@@ -87,6 +87,7 @@ type (
 
 	// Tenant is implemented by drivers that were opened for a namespace; a Registry without one of its own takes it from here.
 	Tenant interface {
+		// Namespace returns the one that the driver was opened for.
 		Namespace() string
 	}
 
