@@ -39,6 +39,8 @@ func rooms() []room {
 		{at: "internal/eurekawire", is: "bytes to Eureka's own words and back; both halves translate those to the root's by themselves"},
 		{at: "internal/nativewire", is: "bytes to the root's words and back, for both halves", may: map[string]string{"": words}},
 
+		{at: "internal/intake", is: "bytes of requests, whichever face they are for"},
+
 		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
 		{
 			at: "internal/store/bolt", is: "one journal of the store",
@@ -49,13 +51,16 @@ func rooms() []room {
 			may: map[string]string{
 				"":                                     words,
 				"internal/store":                       "what it serves",
+				"internal/intake":                      "bodies, bounded",
 				"internal/nativewire":                  "heartbeats and the watch stream, as registry/remote reads them",
 				"github.com/danielgtaylor/huma/v2/...": "OpenAPI 3.1 from Go types",
 			},
 		},
 		{
 			at: "internal/eurekaserver", is: "Eureka's face on a store that is handed in",
-			may: map[string]string{"": words, "internal/store": "what it serves", "internal/eurekawire": "Eureka's two codecs"},
+			may: map[string]string{
+				"": words, "internal/store": "what it serves", "internal/eurekawire": "Eureka's two codecs", "internal/intake": "bodies, bounded",
+			},
 		},
 
 		{

@@ -79,6 +79,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeError(w, err)
 			return
 		}
+		if err := bound(w, r); err != nil {
+			writeError(w, err)
+			return
+		}
 	}
 	if !a.loaded() && !servedWhileLoading(r.URL.Path) {
 		writeError(w, &muster.Error{Code: muster.Unavailable, After: time.Second, Err: store.ErrLoading})

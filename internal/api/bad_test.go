@@ -38,7 +38,7 @@ func TestBadInputIsRefusedWithAReason(t *testing.T) {
 		{"deep JSON", "PUT", one, deep, 400, "depth"},
 		{"deep JSON through huma", "PUT", one + "/intent", deep, 400, "depth"},
 		{"a huge body", "PUT", one, `{"zone":"` + strings.Repeat("x", api.MaxBody) + `"}`, 413, "bytes"},
-		{"a huge body through huma", "PUT", one + "/intent", `{"note":"` + strings.Repeat("x", api.MaxBody) + `"}`, 413, "large"},
+		{"a huge body through huma", "PUT", one + "/intent", `{"note":"` + strings.Repeat("x", api.MaxBody) + `"}`, 413, "bytes"},
 		{"not UTF-8", "PUT", one, "{\"zone\":\"\xff\"}", 400, "UTF-8"},
 		{"not UTF-8 through huma", "PUT", one + "/intent", "{\"note\":\"\xff\"}", 400, "UTF-8"},
 		{"no endpoint", "PUT", one, `{}`, 400, "endpoints"},

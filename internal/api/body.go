@@ -15,7 +15,19 @@ import (
 	"unicode/utf8"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/intake"
 )
+
+// bound gives r a body of at most MaxBody bytes, or refuses one that says that it is longer. huma, which reads some of them, stops
+// there as well, but calls the error of a reader an internal one.
+func bound(w http.ResponseWriter, r *http.Request) error {
+	r.Body = intake.Limit(w, r, MaxBody)
+	if r.ContentLength <= MaxBody {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, r.Body)
+	return bodyError(err, MaxBody)
+}
 
 // readBody reads a body of at most limit bytes into a pooled buffer. Call free when done with the bytes.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, free func(), err error) {
@@ -28,14 +40,10 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit int64) (bod
 			a.buffers.Put(buf)
 		}
 	}
-	if r.ContentLength > limit {
-		free()
-		return nil, nil, tooLarge(limit)
-	}
 	// Recorders in tests have no connection; real ones do.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 	b := bytes.NewBuffer((*buf)[:0])
-	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	_, err = b.ReadFrom(intake.Limit(w, r, limit))
 	*buf = b.Bytes()
 	if err != nil {
 		free()

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/muster-go/muster/internal/intake"
 )
 
 // bodies reads request bodies into buffers that are used again.
@@ -24,10 +27,6 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, *r
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %.40q is not supported here, send the body as it is", e)}
 	}
-	if r.ContentLength > MaxBody {
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge()
-	}
 	// Recorders in tests have no connection; real ones do.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 	buf, ok := b.pool.Get().(*bytes.Buffer)
@@ -35,7 +34,7 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, *r
 		buf = new(bytes.Buffer)
 	}
 	buf.Reset()
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+	_, err := buf.ReadFrom(intake.Limit(w, r, MaxBody))
 	if err == nil {
 		return buf, nil
 	}
@@ -43,7 +42,10 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, *r
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, tooLarge()
 	}
-	return nil, &refusal{http.StatusBadRequest, "the body ended early or took longer than " + bodyWithin.String()}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return nil, &refusal{http.StatusRequestTimeout, fmt.Sprintf("the body did not arrive within %v", bodyWithin)}
+	}
+	return nil, &refusal{http.StatusBadRequest, fmt.Sprintf("the body broke off: %v", err)}
 }
 
 func (b *bodies) put(buf *bytes.Buffer) { b.pool.Put(buf) }
