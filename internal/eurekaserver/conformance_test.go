@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,28 +55,68 @@ func TestConformance(t *testing.T) {
 		"MetadataIsAdded":                  testMetadataIsAdded,
 		"NothingIsReadWhileLoading":        testNothingIsReadWhileLoading,
 	}
-	listed := map[string]bool{}
+	listed, numbers := map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(caseTable) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		number, name, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		test := tests[name]
-		if !ok || test == nil {
-			t.Errorf("case %s has no test %q", number, name)
+		number, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		numbers[number] = true
+		if shownElsewhere(t, number, name) || listed[name] {
 			continue
 		}
-		if listed[name] {
+		test := tests[name]
+		if test == nil {
+			t.Errorf("case %s has no test %q", number, name)
 			continue
 		}
 		listed[name] = true
 		t.Run(number+" "+name, test)
+	}
+	for n := 1; n <= lastCase; n++ {
+		if !numbers[strconv.Itoa(n)] {
+			t.Errorf("case %d is not in the table", n)
+		}
 	}
 	for name := range tests {
 		if !listed[name] {
 			t.Errorf("test %s is for no case", name)
 		}
 	}
+}
+
+// lastCase is the number of the conformance list's last case.
+const lastCase = 51
+
+// shownElsewhere reports whether a case is another package's or a later one; it makes sure that the test named there exists.
+func shownElsewhere(t *testing.T, number, name string) bool {
+	if why, later := strings.CutPrefix(name, "later: "); later {
+		if why == "" {
+			t.Errorf("case %s is later, and nothing says why", number)
+		}
+		return true
+	}
+	where, ok := strings.CutPrefix(name, "in ")
+	if !ok {
+		return false
+	}
+	room, test, _ := strings.Cut(where, ": ")
+	test, _, _ = strings.Cut(test, " ")
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(room), "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "\nfunc "+test+"(t *testing.T)") {
+			return true
+		}
+	}
+	t.Errorf("case %s: %s has no %s", number, room, test)
+	return true
 }
 
 // Cases 1 and 2: what Netflix's codecs write, end to end. Only the times that the server sets may differ.
