@@ -32,7 +32,7 @@ func (c *cli) explain(v *muster.View, snap *muster.Snapshot, zone string) error 
 		return c.printInstances(v, []*muster.Snapshot{snap}, new(selector))
 	}
 	ex := muster.Explain(v, snap.Service, zone)
-	if _, err := c.instanceTable(ex.Rows, false, c.format() == asWide).WriteTo(c.stdout); err != nil {
+	if err := c.printTable(c.instanceTable(ex.Rows, false, c.format() == asWide)); err != nil {
 		return err
 	}
 	up, called := len(snap.Up()), 0

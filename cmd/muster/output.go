@@ -47,9 +47,15 @@ func (c *cli) print(p printed) error {
 		}
 		return nil
 	default:
-		_, err := p.Table(f == asWide).WriteTo(c.stdout)
-		return err
+		return c.printTable(p.Table(f == asWide))
 	}
+}
+
+// printTable writes t to stdout, no wider than that is.
+func (c *cli) printTable(t *table) error {
+	t.columns, _ = size(c.stdout)
+	_, err := t.WriteTo(c.stdout)
+	return err
 }
 
 func (c *cli) format() string { return c.text("output") }
@@ -88,6 +94,16 @@ func (c *cli) paint() painter {
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// size is that of a terminal, 0 and 0 if it does not say or is none.
+func size(stream any) (columns, lines int) {
+	if f, ok := stream.(*os.File); ok {
+		if columns, lines, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns, lines
+		}
+	}
+	return 0, 0
 }
 
 func writeJSON(w io.Writer, v any) error {

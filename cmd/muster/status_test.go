@@ -34,3 +34,19 @@ func TestStatusSaysWhatSelfPreservationDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestStatusShowsServersThatDoNotAnswer(t *testing.T) {
+	l := newLab(t)
+	dead := closedPort(t)
+	res := l.must("status", "--registry", l.env["MUSTER_REGISTRY"]+","+dead)
+	head, rows, _ := strings.Cut(res.stdout, "\n")
+	for line := range strings.SplitSeq(rows, "\n") {
+		if strings.HasPrefix(line, dead+" ") {
+			if strings.Index(line, "does not answer") != strings.Index(head, "JOURNAL") {
+				t.Errorf("it is in another column:\n%s", res.stdout)
+			}
+			return
+		}
+	}
+	t.Errorf("it is not shown:\n%s", res.stdout)
+}

@@ -9,9 +9,10 @@ import (
 
 // table is rows of cells in aligned columns. The last column is not padded.
 type table struct {
-	head  []string
-	rows  [][]string
-	paint painter
+	head    []string
+	rows    [][]string
+	paint   painter
+	columns int // of the terminal; 0: no bound. The last column, which holds the sentences, is wrapped to fit
 }
 
 func newTable(paint painter, head ...string) *table { return &table{head: head, paint: paint} }
@@ -30,8 +31,15 @@ func (t *table) WriteTo(w io.Writer) (int64, error) {
 		}
 	}
 	var b bytes.Buffer
+	last := len(t.head) - 1
+	indent := 2 * last
+	for _, w := range width[:last] {
+		indent += w
+	}
 	for n, row := range all {
 		var line strings.Builder
+		var more []string
+		row[last], more = t.wrap(row[last], indent)
 		for i, cell := range row {
 			gap := 0
 			if i < len(row)-1 {
@@ -45,8 +53,37 @@ func (t *table) WriteTo(w io.Writer) (int64, error) {
 		}
 		b.WriteString(strings.TrimRight(line.String(), " "))
 		b.WriteByte('\n')
+		for _, rest := range more {
+			b.WriteString(strings.Repeat(" ", indent) + rest + "\n")
+		}
 	}
 	return b.WriteTo(w)
+}
+
+// narrowest is the room below which wrapping a column is no help.
+const narrowest = 16
+
+// wrap breaks a cell of the last column, which begins after indent, between words.
+func (t *table) wrap(cell string, indent int) (first string, more []string) {
+	room := t.columns - indent
+	if room < narrowest || cellWidth(cell) <= room {
+		return cell, nil
+	}
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(cell) {
+		switch {
+		case line == "":
+			line = word
+		case cellWidth(line)+1+cellWidth(word) > room:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	lines = append(lines, line)
+	return lines[0], lines[1:]
 }
 
 // painter colours words, if it is true.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -135,12 +136,50 @@ func TestTopFitsATerminalThatIsTooSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		drawTop(&b, l.cli(), v, map[string]*tally{}, height(stdout))
+		_, rows := size(stdout)
+		drawTop(&b, l.cli(), v, map[string]*tally{}, rows)
 		if got := strings.Count(b.String(), "\n"); got >= int(lines) {
 			t.Errorf("%d lines in a terminal of %d: it scrolls", got, lines)
 		}
 		if said := strings.Contains(b.String(), "more"); said != (lines < 45) {
 			t.Errorf("a terminal of %d lines, told that some are hidden: %v", lines, said)
+		}
+	}
+}
+
+func TestSentencesOfATableAreWrappedToTheTerminal(t *testing.T) {
+	l := newLab(t)
+	l.put("ORDERS", "10.0.0.1:8080")
+	l.env["NO_COLOR"] = "1"
+	l.must("disable", "ORDERS", "10.0.0.1:8080", "--why", "the disk is being replaced, ask ann before it is enabled")
+	const whole = "disabled by ann@test: the disk is being replaced, ask ann before it is enabled"
+	for columns, wrapped := range map[uint16]bool{80: true, 100: true, 200: false, 40: false} { // at 40 the column would be too narrow
+		stdout, user := terminal(t)
+		if err := unix.IoctlSetWinsize(int(user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+			t.Fatal(err)
+		}
+		var errs output
+		if code := run(context.Background(), []string{"services"}, strings.NewReader(""), stdout, &errs, func(name string) string { return l.env[name] }); code != exitOK {
+			t.Fatalf("exit code %d, %s", code, errs.String())
+		}
+		fmt.Fprint(stdout, "the end")
+		var shown []byte
+		for !bytes.Contains(shown, []byte("the end")) {
+			buf := make([]byte, 4096)
+			n, err := user.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown = append(shown, buf[:n]...)
+		}
+		text := strings.ReplaceAll(string(shown), "\r\n", "\n")
+		for line := range strings.SplitSeq(text, "\n") {
+			if wrapped && cellWidth(line) > int(columns) {
+				t.Errorf("a line of %d in a terminal of %d: %q", cellWidth(line), columns, line)
+			}
+		}
+		if strings.Contains(text, whole) == wrapped || !strings.Contains(strings.Join(strings.Fields(text), " "), "is enabled the end") {
+			t.Errorf("in a terminal of %d: %s", columns, text)
 		}
 	}
 }

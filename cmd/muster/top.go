@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/muster-go/muster"
 )
@@ -60,7 +58,8 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 		v = c.open.View()
 		var b bytes.Buffer
 		b.WriteString("\x1b[H")
-		drawTop(&b, c, v, tallies, height(c.stdout))
+		_, lines := size(c.stdout)
+		drawTop(&b, c, v, tallies, lines)
 		b.WriteString("\x1b[J")
 		if _, err := b.WriteTo(c.stdout); err != nil {
 			return err
@@ -71,16 +70,6 @@ func (c *cli) top(ctx context.Context, every time.Duration) error {
 			return nil
 		}
 	}
-}
-
-// height is the number of lines of a terminal, 0 if it does not say.
-func height(stream any) int {
-	if f, ok := stream.(*os.File); ok {
-		if _, lines, err := term.GetSize(int(f.Fd())); err == nil {
-			return lines
-		}
-	}
-	return 0
 }
 
 // drawTop draws one frame; what is left of an older, longer line is wiped at each line's end. Of more services than there are lines
