@@ -129,11 +129,12 @@ type IntentStore interface {
 	// Errors: Unavailable, Denied.
 	Intent(ctx context.Context, k Key) (*Intent, error)
 	// SetIntent writes it in place of the intent whose Rev is it.Rev (0: there is none) and returns it as stored, with Rev,
-	// At and By set. An [Intent.Empty] one removes the record. It returns when the write is durable as Terms promises.
+	// At and By set. An [Intent.Empty] one removes the record. It returns when the write is durable as Terms promises. What the
+	// audit gives as the reason is that of [WithWhy], else the intent's.
 	//
 	// Errors: Conflict (the stored Rev differs; read again), Invalid, Denied, Exhausted, Unavailable.
 	SetIntent(ctx context.Context, k Key, it Intent) (*Intent, error)
-	// Terms says what an intent is worth on this back end.
+	// Terms says what an intent is worth on this back end, which it may ask.
 	Terms() Terms
 }
 

@@ -182,6 +182,17 @@ func powerMutants() []mutant {
 				return recs, err
 			}
 		}, "AuditShowsBeforeAndAfter"),
+		power("audits the intent's reason for the act's", func(f *flawed) {
+			f.auditing = func(ctx context.Context, service string, before uint64, limit int) ([]muster.AuditRecord, error) {
+				recs, err := f.polled.Audit(ctx, service, before, limit)
+				for i := range recs {
+					if after := recs[i].After; after != nil {
+						recs[i].Why = after.Why
+					}
+				}
+				return recs, err
+			}
+		}, "AuditTakesTheReasonOfTheAct"),
 		power("does not record what was before", func(f *flawed) {
 			f.auditing = func(ctx context.Context, service string, before uint64, limit int) ([]muster.AuditRecord, error) {
 				recs, err := f.polled.Audit(ctx, service, before, limit)

@@ -82,7 +82,7 @@ func intentMutants() []mutant {
 			if stored != nil && !it.Until.IsZero() {
 				early := it.Until.Add(-2 * interval)
 				time.AfterFunc(time.Until(early), func() {
-					f.locked(func() { f.m.setIntent(k, muster.Intent{}, "expired") })
+					f.locked(func() { f.m.setIntent(k, muster.Intent{}, "expired", "") })
 				})
 			}
 			return stored, err

@@ -14,6 +14,7 @@ func powerSubtests() []subtest {
 		{"LeaverTakesOut", []Trait{Leaving}, leaverTakesOut},
 		{"RouterFindsLocalIP", []Trait{Routing}, routerFindsLocalIP},
 		{"AuditShowsBeforeAndAfter", []Trait{Auditing, Intents}, auditShowsBeforeAndAfter},
+		{"AuditTakesTheReasonOfTheAct", []Trait{Auditing, Intents, IntentText}, auditTakesTheReasonOfTheAct},
 	}
 }
 
@@ -160,5 +161,27 @@ func auditShowsBeforeAndAfter(s *scene) {
 	}
 	if got := audit("orders", recs[0].ID, 1); len(got) != 1 || got[0].ID != recs[1].ID {
 		s.Errorf("one record before %d: %s, want %d", recs[0].ID, text(got), recs[1].ID)
+	}
+}
+
+// A write of an intent is recorded with the reason in its context, which the intent does not take; without one with the intent's.
+func auditTakesTheReasonOfTheAct(s *scene) {
+	d := s.open()
+	k := s.instance("orders", 1).Key()
+	it := muster.Intent{Enabled: new(false), Why: "because"}
+	it.Rev = s.setIntent(d, k, it).Rev
+	stored, err := d.(muster.IntentStore).SetIntent(muster.WithWhy(s.context(), "put back"), k, it)
+	if err != nil {
+		s.Fatalf("SetIntent: %v", err)
+	}
+	if stored.Why != "because" {
+		s.Errorf("the intent's reason is %q now, want its own", stored.Why)
+	}
+	recs, err := d.(muster.Auditor).Audit(s.context(), "orders", 0, 10)
+	if err != nil {
+		s.Fatalf("Audit: %v", err)
+	}
+	if len(recs) != 2 || recs[0].Why != "put back" || recs[1].Why != "because" {
+		s.Errorf("the audit is %s; want the reason of the act, before that the intent's", text(recs))
 	}
 }

@@ -123,7 +123,7 @@ func (d *desk) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (s
 		if rev == 0 && it.Empty() {
 			return nil
 		}
-		stored = d.m.setIntent(k, it, "intent")
+		stored = d.m.setIntent(k, it, "intent", muster.WhyOf(ctx))
 		if stored != nil && d.expires && !it.Until.IsZero() {
 			d.m.endAt(k, stored)
 		}
@@ -138,7 +138,7 @@ func (m *memory) endAt(k muster.Key, it *muster.Intent) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.intents[k.Fold()] == it {
-			m.setIntent(k, muster.Intent{Why: "its time was over"}, "expired")
+			m.setIntent(k, muster.Intent{}, "expired", "its time was over")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package registrytest_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -222,7 +223,7 @@ func (m *memory) revision(seq uint64) muster.Revision {
 }
 
 // setIntent writes, or with an empty one removes, and keeps the record of it.
-func (m *memory) setIntent(k muster.Key, it muster.Intent, op string) *muster.Intent {
+func (m *memory) setIntent(k muster.Key, it muster.Intent, op, why string) *muster.Intent {
 	m.rev++
 	k = k.Fold()
 	before, after := m.intents[k], &it
@@ -234,7 +235,7 @@ func (m *memory) setIntent(k muster.Key, it muster.Intent, op string) *muster.In
 		m.intents[k] = after
 	}
 	m.audit = append(m.audit, muster.AuditRecord{
-		ID: m.rev, At: it.At, Op: op, Key: k, Claimed: it.By, Why: it.Why, Before: before, After: after,
+		ID: m.rev, At: it.At, Op: op, Key: k, Claimed: it.By, Why: cmp.Or(why, it.Why), Before: before, After: after,
 	})
 	if e := m.entry(k); e != nil {
 		m.touch(e.in.Key())
