@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 )
 
@@ -12,10 +11,6 @@ import (
 func forwarded() []os.Signal {
 	return []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 }
-
-// ownGroup makes the command the first of a process group, so that signals reach its children too and Ctrl-C in the terminal
-// reaches muster alone, which leaves the registry before it hands the signal on.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // signalGroup signals the command and all it started.
 func signalGroup(p *os.Process, s os.Signal) error {
