@@ -17,6 +17,11 @@ type Intent struct {
 	Until   time.Time // when it ends by itself; zero means never
 	At      time.Time // when it was written
 	Rev     uint64    // grows with each write; guards the next one
+
+	// Then is what it gives way to at Until: the intent without an end that stood when it was written; nil is nothing. The back
+	// end sets it, by [Intent.Beneath]. A writer leaves it nil, or says what else is to stand then, as an undo must; an Empty one
+	// says: nothing.
+	Then *Intent
 }
 
 // Empty reports whether the intent asks for nothing: no switch, no weight and no note.
@@ -36,7 +41,46 @@ func (it *Intent) Validate() error {
 			return err
 		}
 	}
-	return checkTime("until", it.Until)
+	if err := checkTime("until", it.Until); err != nil || it.Then == nil {
+		return err
+	}
+	if it.Then.Then != nil || !it.Then.Until.IsZero() {
+		return invalid("then has an end itself: what an intent gives way to stands for good")
+	}
+	return it.Then.Validate()
+}
+
+// Beneath is what the intent gives way to at its Until when it is written in place of old (nil: there is none): the rule for
+// Then, for back ends that honour Until. One without an end lies over nothing, for it replaces all. One with an end lies over
+// old, or over what old itself gives way to if that has an end; the writer's own Then goes before both.
+func (it *Intent) Beneath(old *Intent) *Intent {
+	if it.Until.IsZero() {
+		return nil
+	}
+	below := old
+	if old != nil && !old.Until.IsZero() {
+		below = old.Then
+	}
+	if below.Empty() {
+		below = nil
+	}
+	switch {
+	case it.Then == nil || below != nil && it.Then.wants(below):
+	case it.Then.Empty():
+		return nil
+	default:
+		return &Intent{Enabled: it.Then.Enabled, Weight: it.Then.Weight, Note: it.Then.Note, Why: it.Then.Why, By: it.By, At: it.At}
+	}
+	return below
+}
+
+// wants reports whether both ask for the same for the same reason, whoever did.
+func (it *Intent) wants(other *Intent) bool {
+	return equal(it.Enabled, other.Enabled) && equal(it.Weight, other.Weight) && it.Note == other.Note && it.Why == other.Why
+}
+
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // Effective is the one answer to "may this instance get traffic, and how much of it".
@@ -129,8 +173,9 @@ type IntentStore interface {
 	// Errors: Unavailable, Denied.
 	Intent(ctx context.Context, k Key) (*Intent, error)
 	// SetIntent writes it in place of the intent whose Rev is it.Rev (0: there is none) and returns it as stored, with Rev,
-	// At and By set. An [Intent.Empty] one removes the record. It returns when the write is durable as Terms promises. What the
-	// audit gives as the reason is that of [WithWhy], else the intent's.
+	// At, By and Then set. An [Intent.Empty] one removes the record. It returns when the write is durable as Terms promises. Where
+	// they say Expires, the back end replaces it at Until by its Then, with a new Rev, or removes it. What the audit gives as the
+	// reason is that of [WithWhy], else the intent's.
 	//
 	// Errors: Conflict (the stored Rev differs; read again), Invalid, Denied, Exhausted, Unavailable.
 	SetIntent(ctx context.Context, k Key, it Intent) (*Intent, error)

@@ -1,7 +1,9 @@
 package muster_test
 
 import (
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/muster-go/muster"
 )
@@ -46,5 +48,49 @@ func TestEffectiveIsTheOnlyMerge(t *testing.T) {
 		if inUp := len((&muster.Snapshot{Instances: []*muster.Instance{in}}).Up()) == 1; inUp != e.Up() {
 			t.Errorf("%s: Snapshot.Up says %v, Effective says %v", c.name, inUp, e.Up())
 		}
+	}
+}
+
+func TestWhatAnIntentGivesWayTo(t *testing.T) {
+	until := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	five := &muster.Intent{Weight: new(5), Why: "slow", By: "ann", Rev: 3}
+	over := &muster.Intent{Enabled: new(false), Until: until, Then: five, Rev: 4}
+	for _, c := range []struct {
+		name string
+		it   muster.Intent
+		old  *muster.Intent
+		want *muster.Intent
+	}{
+		{"for good", muster.Intent{Note: "n"}, five, nil},
+		{"for good, whatever its writer says", muster.Intent{Note: "n", Then: five}, five, nil},
+		{"with an end over nothing", muster.Intent{Note: "n", Until: until}, nil, nil},
+		{"over one for good", muster.Intent{Note: "n", Until: until}, five, five},
+		{"over one with an end", muster.Intent{Note: "n", Until: until}, over, five},
+		{"over one with an end and nothing beneath", muster.Intent{Note: "n", Until: until}, &muster.Intent{Note: "o", Until: until}, nil},
+		{"over one that asks for nothing", muster.Intent{Note: "n", Until: until}, &muster.Intent{}, nil},
+		{"as its writer says", muster.Intent{Note: "n", Until: until, By: "bob", Then: &muster.Intent{Weight: new(7), By: "eve", Rev: 9}}, five, &muster.Intent{Weight: new(7), By: "bob"}},
+		{"as its writer says, and it is so", muster.Intent{Note: "n", Until: until, By: "bob", Then: &muster.Intent{Weight: new(5), Why: "slow"}}, over, five},
+		{"nothing, as its writer says", muster.Intent{Note: "n", Until: until, Then: &muster.Intent{}}, five, nil},
+	} {
+		if got := c.it.Beneath(c.old); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhatAnIntentGivesWayToIsChecked(t *testing.T) {
+	until := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for what, then := range map[string]*muster.Intent{
+		"an end":            {Note: "n", Until: until},
+		"something beneath": {Note: "n", Then: &muster.Intent{}},
+		"a weight of -1":    {Weight: new(-1)},
+	} {
+		it := muster.Intent{Enabled: new(false), Until: until, Then: then}
+		if err := it.Validate(); muster.CodeOf(err) != muster.Invalid {
+			t.Errorf("then with %s: %v", what, err)
+		}
+	}
+	if err := (&muster.Intent{Enabled: new(false), Until: until, Then: &muster.Intent{Weight: new(5)}}).Validate(); err != nil {
+		t.Error(err)
 	}
 }

@@ -34,8 +34,9 @@ func (a *API) routeIntent(api huma.API) {
 	}, a.getIntent)
 	huma.Register(api, huma.Operation{
 		OperationID: "set-intent", Method: http.MethodPut, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
-		Summary:     "Say what is wanted for an instance",
-		Description: "Replaces the intent whose rev is in If-Match. Durable and audited before the answer. One that asks for nothing removes it (204).",
+		Summary: "Say what is wanted for an instance",
+		Description: "Replaces the intent whose rev is in If-Match. Durable and audited before the answer. One that asks for nothing removes it (204). " +
+			"One with an end lies over the one without: at its until that one stands again.",
 	}, a.setIntent)
 	huma.Register(api, huma.Operation{
 		OperationID: "delete-intent", Method: http.MethodDelete, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),

@@ -36,6 +36,41 @@ func TestIntentIsGuardedByItsRev(t *testing.T) {
 	}
 }
 
+func TestIntentWithAnEndSaysWhatComesThen(t *testing.T) {
+	f := newFace(t, api.Options{})
+	const intent = one + "/intent"
+	const off = `{"enabled":false,"until":"2126-01-01T00:00:00Z"`
+	rev := f.want(200, "PUT", intent, `{"weight":5,"why":"slow"}`, "If-Match", "0", "Muster-By", "ann").Header().Get("ETag")
+	for _, c := range []struct {
+		body string
+		want *muster.Intent // nil: nothing comes then
+	}{
+		{off + `}`, &muster.Intent{Weight: new(5), Why: "slow", By: "ann"}},
+		{off + `,"note":"again"}`, &muster.Intent{Weight: new(5), Why: "slow", By: "ann"}},
+		{off + `,"then":{"weight":7}}`, &muster.Intent{Weight: new(7), By: "bob"}},
+		{off + `,"then":{}}`, nil},
+	} {
+		w := f.want(200, "PUT", intent, c.body, "If-Match", rev, "Muster-By", "bob")
+		rev = w.Header().Get("ETag")
+		for where, it := range map[string]nativewire.Intent{
+			"answered": decode[nativewire.Intent](f, w.Body), "read": decode[nativewire.Intent](f, f.want(200, "GET", intent, "").Body),
+		} {
+			if c.want == nil {
+				if it.Then != nil {
+					t.Errorf("%s: %s has %+v, want nothing", c.body, where, it.Then)
+				}
+				continue
+			}
+			if it.Then == nil || *it.Then.Weight != *c.want.Weight || it.Then.Why != c.want.Why || it.Then.By != c.want.By {
+				t.Errorf("%s: %s has %+v, want %+v", c.body, where, it.Then, c.want)
+			}
+		}
+	}
+	f.problem(f.do("PUT", intent, off+`,"then":{"note":"n","until":"2127-01-01T00:00:00Z"}}`, "If-Match", rev), 400, muster.Invalid)
+	f.problem(f.do("PUT", intent, off+`,"then":{"weight":10001}}`, "If-Match", rev), 422, muster.Invalid)
+	f.problem(f.do("PUT", intent, off+`,"then":{"note":"n","then":{}}}`, "If-Match", rev), 400, muster.Invalid)
+}
+
 func TestIntentReachesTheInstance(t *testing.T) {
 	f := newFace(t, api.Options{})
 	f.want(200, "PUT", one, body)

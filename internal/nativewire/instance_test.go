@@ -21,6 +21,7 @@ func everything() *muster.Instance {
 		Intent: &muster.Intent{
 			Enabled: new(false), Weight: new(3), Note: "n", By: "ann@ops", Why: "disk",
 			Until: at.Add(time.Hour), At: at, Rev: 7,
+			Then: &muster.Intent{Weight: new(5), By: "bob", Why: "slow", At: at.Add(-time.Hour), Rev: 3},
 		},
 	}
 }

@@ -16,6 +16,7 @@ type Intent struct {
 	Until   time.Time `json:"until,omitzero" doc:"When it ends by itself; absent: never"`
 	At      time.Time `json:"at,omitzero" doc:"When it was written"`
 	Rev     uint64    `json:"rev,omitempty" doc:"Grows with each write; goes back in If-Match" example:"7"`
+	Then    *Intent   `json:"then,omitempty" doc:"What it gives way to at until: the intent without an end that stood when it was written; absent: nothing"`
 }
 
 // Wish is the body of a PUT on an intent: what the writer decides of it.
@@ -25,16 +26,25 @@ type Wish struct {
 	Note    string    `json:"note,omitempty" maxLength:"1024" doc:"Shown beside the instance"`
 	Why     string    `json:"why,omitempty" maxLength:"1024" doc:"The reason" example:"bad disk"`
 	Until   time.Time `json:"until,omitzero" doc:"When it ends by itself; absent: never"`
+	Then    *Wish     `json:"then,omitempty" doc:"What it gives way to at until; it has no end itself. Absent: the intent without an end that stands now, or that the one with an end lies over; {}: nothing"`
 }
 
 // FromWish gives the body that writes it.
 func FromWish(it *muster.Intent) Wish {
-	return Wish{Enabled: it.Enabled, Weight: it.Weight, Note: it.Note, Why: it.Why, Until: utc(it.Until)}
+	w := Wish{Enabled: it.Enabled, Weight: it.Weight, Note: it.Note, Why: it.Why, Until: utc(it.Until)}
+	if it.Then != nil {
+		w.Then = new(FromWish(it.Then))
+	}
+	return w
 }
 
 // Intent gives the intent that w asks for.
 func (w *Wish) Intent() muster.Intent {
-	return muster.Intent{Enabled: w.Enabled, Weight: w.Weight, Note: w.Note, Why: w.Why, Until: w.Until}
+	it := muster.Intent{Enabled: w.Enabled, Weight: w.Weight, Note: w.Note, Why: w.Why, Until: w.Until}
+	if w.Then != nil {
+		it.Then = new(w.Then.Intent())
+	}
+	return it
 }
 
 // FromIntent gives the shape of it; nil stays nil.
@@ -42,9 +52,10 @@ func FromIntent(it *muster.Intent) *Intent {
 	if it == nil {
 		return nil
 	}
-	w := Intent(*it)
-	w.Until, w.At = utc(w.Until), utc(w.At)
-	return &w
+	return &Intent{
+		Enabled: it.Enabled, Weight: it.Weight, Note: it.Note, By: it.By, Why: it.Why,
+		Until: utc(it.Until), At: utc(it.At), Rev: it.Rev, Then: FromIntent(it.Then),
+	}
 }
 
 // Intent gives the intent that w describes; nil stays nil.
@@ -52,8 +63,10 @@ func (w *Intent) Intent() *muster.Intent {
 	if w == nil {
 		return nil
 	}
-	it := muster.Intent(*w)
-	return &it
+	return &muster.Intent{
+		Enabled: w.Enabled, Weight: w.Weight, Note: w.Note, By: w.By, Why: w.Why,
+		Until: w.Until, At: w.At, Rev: w.Rev, Then: w.Then.Intent(),
+	}
 }
 
 func utc(t time.Time) time.Time {

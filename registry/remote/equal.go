@@ -20,7 +20,7 @@ func equalIntent(a, b *muster.Intent) bool {
 		return a == b
 	}
 	return a.Rev == b.Rev && a.At.Equal(b.At) && a.Until.Equal(b.Until) && a.Note == b.Note && a.By == b.By && a.Why == b.Why &&
-		equalPtr(a.Enabled, b.Enabled) && equalPtr(a.Weight, b.Weight)
+		equalPtr(a.Enabled, b.Enabled) && equalPtr(a.Weight, b.Weight) && equalIntent(a.Then, b.Then)
 }
 
 func equalPtr[T comparable](a, b *T) bool {

@@ -49,6 +49,7 @@ type intent struct {
 	Until     time.Time `json:"until,omitzero"`
 	At        time.Time `json:"at,omitzero"`
 	Rev       uint64    `json:"rev"`
+	Then      *intent   `json:"then,omitempty"` // without a key
 }
 
 // audit is a muster.AuditRecord as the file holds it.
@@ -100,6 +101,7 @@ func fromIntent(key muster.Key, it *muster.Intent) *intent {
 	return &intent{
 		Namespace: key.Namespace, Service: key.Service, ID: key.ID,
 		Enabled: it.Enabled, Weight: it.Weight, Note: it.Note, By: it.By, Why: it.Why, Until: it.Until, At: it.At, Rev: it.Rev,
+		Then: fromIntent(muster.Key{}, it.Then),
 	}
 }
 
@@ -107,7 +109,10 @@ func (i *intent) muster() *muster.Intent {
 	if i == nil {
 		return nil
 	}
-	return &muster.Intent{Enabled: i.Enabled, Weight: i.Weight, Note: i.Note, By: i.By, Why: i.Why, Until: i.Until, At: i.At, Rev: i.Rev}
+	return &muster.Intent{
+		Enabled: i.Enabled, Weight: i.Weight, Note: i.Note, By: i.By, Why: i.Why, Until: i.Until, At: i.At, Rev: i.Rev,
+		Then: i.Then.muster(),
+	}
 }
 
 func (i *intent) key() muster.Key {
