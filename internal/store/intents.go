@@ -13,10 +13,16 @@ import (
 // intents are what operators want, by folded key. They outlive the instances they are about.
 type intents struct {
 	mu    sync.RWMutex // guards byKey; taken after space.mu, held for a map access only
-	byKey map[muster.Key]*muster.Intent
+	byKey map[muster.Key]wanted
 }
 
-func (i *intents) init() { i.byKey = map[muster.Key]*muster.Intent{} }
+// wanted is an intent with its key as it was last written.
+type wanted struct {
+	key    muster.Key
+	intent *muster.Intent
+}
+
+func (i *intents) init() { i.byKey = map[muster.Key]wanted{} }
 
 func (i *intents) get(key muster.Key) *muster.Intent {
 	i.mu.RLock()
@@ -24,7 +30,7 @@ func (i *intents) get(key muster.Key) *muster.Intent {
 	if len(i.byKey) == 0 {
 		return nil
 	}
-	return i.byKey[key.Fold()]
+	return i.byKey[key.Fold()].intent
 }
 
 func (i *intents) set(key muster.Key, it *muster.Intent) {
@@ -34,7 +40,7 @@ func (i *intents) set(key muster.Key, it *muster.Intent) {
 		delete(i.byKey, key.Fold())
 		return
 	}
-	i.byKey[key.Fold()] = it
+	i.byKey[key.Fold()] = wanted{key, it}
 }
 
 func (i *intents) size() int {
@@ -43,26 +49,20 @@ func (i *intents) size() int {
 	return len(i.byKey)
 }
 
-// lapsed is an intent whose time is over.
-type lapsed struct {
-	key    muster.Key
-	intent *muster.Intent
-}
-
 // over returns the intents whose time is over, oldest first, and when the next one's will be (zero: none).
-func (i *intents) over(now time.Time) (over []lapsed, next time.Time) {
+func (i *intents) over(now time.Time) (over []wanted, next time.Time) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	for key, it := range i.byKey {
-		switch {
-		case it.Until.IsZero():
-		case !it.Until.After(now):
-			over = append(over, lapsed{key, it})
-		case next.IsZero() || it.Until.Before(next):
-			next = it.Until
+	for _, w := range i.byKey {
+		switch until := w.intent.Until; {
+		case until.IsZero():
+		case !until.After(now):
+			over = append(over, w)
+		case next.IsZero() || until.Before(next):
+			next = until
 		}
 	}
-	slices.SortFunc(over, func(a, b lapsed) int { return cmp.Compare(a.intent.Rev, b.intent.Rev) })
+	slices.SortFunc(over, func(a, b wanted) int { return cmp.Compare(a.intent.Rev, b.intent.Rev) })
 	return over, next
 }
 
@@ -76,9 +76,9 @@ func (s *Store) Intents(namespace string) map[muster.Key]*muster.Intent {
 	s.intents.mu.RLock()
 	defer s.intents.mu.RUnlock()
 	out := map[muster.Key]*muster.Intent{}
-	for k, it := range s.intents.byKey {
+	for k, w := range s.intents.byKey {
 		if k.Namespace == namespace {
-			out[k] = it
+			out[k] = w.intent
 		}
 	}
 	return out
@@ -102,7 +102,7 @@ func (a Author) name() string {
 // SetIntent writes it in place of the intent whose Rev is it.Rev (0: there is none) and returns it as stored. An empty one
 // removes the record; what is returned then has Rev 0, for the write after it. It is synced in the journal together with its
 // audit record before anybody sees it and before SetIntent returns. Rev is the number of that audit record. An intent with
-// Until ends by itself then, audited as "expired".
+// Until gives way by itself then to its Then ([muster.Intent.Beneath]), or to nothing, audited as "expired".
 //
 // Errors: Conflict (the stored Rev differs; read again), Invalid, Exhausted (too many, or the disk is full: nothing was
 // written), Unavailable, Closed.
@@ -203,6 +203,7 @@ func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Tim
 	if !a.intent.Empty() {
 		next := *a.intent
 		next.At, next.Rev = now, id
+		next.Then = next.Beneath(current)
 		stored = &next
 	}
 	return Act{Intent: true, Audit: muster.AuditRecord{

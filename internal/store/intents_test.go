@@ -165,7 +165,7 @@ func TestAnIntentEndsByItself(t *testing.T) {
 			t.Fatal("its time is over, and it is still there")
 		}
 		recs, err := s.Audit("default", "", 0, 1)
-		if err != nil || len(recs) != 1 || recs[0].Op != "expired" || recs[0].Before.Why != "for a while" || recs[0].After != nil || recs[0].Key.Fold() != k {
+		if err != nil || len(recs) != 1 || recs[0].Op != "expired" || recs[0].Before.Why != "for a while" || recs[0].After != nil || recs[0].Key != k {
 			t.Errorf("the audit says %+v, %v", recs, err)
 		}
 		if j.intents[k] != nil {

@@ -49,18 +49,21 @@ type entry struct {
 	handle  uint64
 }
 
+// layers are an intent without an end and one with an end over it. Either may be absent.
+type layers struct{ good, timed *muster.Intent }
+
 type model struct {
 	journal *kept
 	store   *store.Store
 	entries map[muster.Key]*entry
-	intents map[muster.Key]muster.Intent
+	intents map[muster.Key]*layers
 	replica map[muster.Key]*store.Record // of namespace "a", from the feed
 	seq     uint64
 	epoch   uint64
 }
 
 func newModel(t *rapid.T) *model {
-	m := &model{journal: newKept(), entries: map[muster.Key]*entry{}, intents: map[muster.Key]muster.Intent{}}
+	m := &model{journal: newKept(), entries: map[muster.Key]*entry{}, intents: map[muster.Key]*layers{}}
 	m.open(t)
 	return m
 }
@@ -209,9 +212,11 @@ func (m *model) intent(t *rapid.T) {
 		it.Enabled = new(false)
 	case 1:
 		it.Weight = new(rapid.IntRange(0, 2).Draw(t, "weight"))
-		it.Until = time.Now().Add(rapid.SampledFrom([]time.Duration{time.Second, time.Minute}).Draw(t, "for"))
 	case 2:
 		it.Note = "n"
+	}
+	if rapid.Bool().Draw(t, "ends") {
+		it.Until = time.Now().Add(rapid.SampledFrom([]time.Duration{time.Second, time.Minute}).Draw(t, "for"))
 	}
 	got, err := m.store.SetIntent(k, it, store.Author{})
 	switch {
@@ -227,18 +232,41 @@ func (m *model) intent(t *rapid.T) {
 		if had && got.Rev <= old.Rev {
 			t.Fatalf("Rev went from %d to %d", old.Rev, got.Rev)
 		}
-		m.intents[k.Fold()] = *got
+		l := m.intents[k.Fold()]
+		if l == nil {
+			l = new(layers)
+			m.intents[k.Fold()] = l
+		}
+		if got.Until.IsZero() {
+			l.good, l.timed = got, nil
+		} else {
+			l.timed = got
+		}
 	}
 }
 
-// liveIntent is the intent the model holds, unless its time is over.
+// liveIntent is the intent that stands in the model now. When one gave way, its successor's Rev is taken from the store, for
+// the model does not know how many ended at the same moment.
 func (m *model) liveIntent(k muster.Key) (muster.Intent, bool) {
-	it, ok := m.intents[k.Fold()]
-	if ok && !it.Until.IsZero() && !it.Until.After(time.Now()) {
+	l := m.intents[k.Fold()]
+	if l == nil {
+		return muster.Intent{}, false
+	}
+	if l.timed != nil {
+		if l.timed.Until.After(time.Now()) {
+			return *l.timed, true
+		}
+		if it := m.store.Intent(k); l.good != nil && rev(it) > l.timed.Rev {
+			l.good = new(*l.good)
+			l.good.Rev = it.Rev
+		}
+		l.timed = nil
+	}
+	if l.good == nil {
 		delete(m.intents, k.Fold())
 		return muster.Intent{}, false
 	}
-	return it, ok
+	return *l.good, true
 }
 
 func (m *model) pass(t *rapid.T) {
@@ -308,7 +336,7 @@ func (m *model) compare(t *rapid.T) {
 	}
 	for k := range m.intents {
 		want, ok := m.liveIntent(k)
-		if it := m.store.Intent(k); ok != (it != nil) || ok && it.Rev != want.Rev {
+		if it := m.store.Intent(k); ok != (it != nil) || ok && (it.Rev != want.Rev || fmt.Sprint(asked(it)) != fmt.Sprint(asked(&want))) {
 			t.Fatalf("the intent of %v is %+v, want %+v", k, it, want)
 		}
 	}
@@ -348,6 +376,17 @@ func (m *model) compareView(t *rapid.T, v *store.View, ns string) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("namespace %s lists\n%q, want\n%q", ns, got, want)
 	}
+}
+
+// asked is what an intent asks for, by value.
+func asked(it *muster.Intent) (out []any) {
+	if it.Enabled != nil {
+		out = append(out, *it.Enabled)
+	}
+	if it.Weight != nil {
+		out = append(out, *it.Weight)
+	}
+	return append(out, it.Note, it.Until.UnixNano())
 }
 
 func rev(it *muster.Intent) uint64 {

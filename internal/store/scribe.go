@@ -76,9 +76,9 @@ func (w *scribe) settle(first *act) {
 		return
 	}
 	w.paid()
-	for key, it := range p.intents {
-		w.store.intents.set(key, it)
-		w.store.attach(key)
+	for _, next := range p.intents {
+		w.store.intents.set(next.key, next.intent)
+		w.store.attach(next.key)
 	}
 	for i, a := range p.acts {
 		a.answer <- answer{intent: a.outcome(p.writes[i])}
@@ -102,17 +102,18 @@ func (w *scribe) gather(first *act) []*act {
 // plan is what one transaction will do.
 type plan struct {
 	acts    []*act
-	writes  []Act                         // one for each of acts
-	intents map[muster.Key]*muster.Intent // what will be there, by folded key
+	writes  []Act                 // one for each of acts
+	intents map[muster.Key]wanted // what will be there, by folded key
 }
 
 // plan resolves acts one after the other, each against what those before it leave, and answers those that need no writing.
 func (w *scribe) plan(acts []*act) plan {
-	p := plan{intents: map[muster.Key]*muster.Intent{}}
+	p := plan{intents: map[muster.Key]wanted{}}
 	now, room := time.Now().Round(0), MaxIntents-w.store.intents.size()
 	for _, a := range acts {
 		key := a.key.Fold()
-		current, ok := p.intents[key]
+		planned, ok := p.intents[key]
+		current := planned.intent
 		if !ok {
 			current = w.store.intents.get(key)
 		}
@@ -130,7 +131,7 @@ func (w *scribe) plan(acts []*act) plan {
 		if !write.Intent {
 			continue
 		}
-		p.intents[key] = write.Audit.After
+		p.intents[key] = wanted{a.key, write.Audit.After}
 		if current == nil {
 			room--
 		}
@@ -146,19 +147,21 @@ func (w *scribe) sleep() time.Duration {
 	return min(max(time.Until(w.due), 0), lookAgain)
 }
 
-// end ends the intents whose time has come. They end whether or not the journal takes it, for the journal knows Until as well;
+// end lets the intents whose time has come give way. They end whether or not the journal takes it, for the journal knows Until as well;
 // their audit records are owed then.
 func (w *scribe) end() {
 	s, now := w.store, time.Now().Round(0)
 	w.due = now.Add(lookAgain)
-	over, next := s.intents.over(now)
-	if !next.IsZero() && next.Before(w.due) {
-		w.due = next
+	over, soonest := s.intents.over(now)
+	if !soonest.IsZero() && soonest.Before(w.due) {
+		w.due = soonest
 	}
-	for _, o := range over {
+	next := make([]*muster.Intent, len(over))
+	for i, o := range over {
 		w.newest++
+		next[i] = successor(o.intent, w.newest)
 		w.owed = append(w.owed, Act{Intent: true, Audit: muster.AuditRecord{
-			ID: w.newest, At: now, Op: "expired", Key: o.key, Claimed: o.intent.By, Why: o.intent.Why, Before: o.intent,
+			ID: w.newest, At: now, Op: "expired", Key: o.key, Claimed: o.intent.By, Why: o.intent.Why, Before: o.intent, After: next[i],
 		}})
 	}
 	if len(w.owed) > 0 {
@@ -171,10 +174,20 @@ func (w *scribe) end() {
 			w.paid()
 		}
 	}
-	for _, o := range over {
-		s.intents.set(o.key, nil)
+	for i, o := range over {
+		s.intents.set(o.key, next[i])
 		s.attach(o.key)
 	}
+}
+
+// successor is what an intent gives way to at its end, as the record with that Rev, or nil. It is still who asked for it then.
+func successor(it *muster.Intent, rev uint64) *muster.Intent {
+	if it.Then == nil {
+		return nil
+	}
+	next := *it.Then
+	next.Rev = rev
+	return &next
 }
 
 // paid notes that the journal took what was owed; the next flush then says that it has everything.
