@@ -18,6 +18,7 @@ func intentSubtests() []subtest {
 		{"IntentInvalidIsRefused", []Trait{Intents}, intentInvalidIsRefused},
 		{"IntentIsForOneKey", []Trait{Intents}, intentIsForOneKey},
 		{"IntentExpires", []Trait{Intents, IntentExpiry}, intentExpires},
+		{"IntentWithAnEndGivesWayToTheOneWithout", []Trait{Intents, IntentExpiry}, intentGivesWay},
 		{"IntentSurvivesRestart", []Trait{Intents, Restarting}, intentSurvivesRestart},
 	}
 }
@@ -296,6 +297,55 @@ func intentExpires(s *scene) {
 		got := t.Snapshot("orders").Instance(in.ID)
 		return got != nil && got.Intent == nil
 	})
+}
+
+// At its Until an intent gives way to the one without an end over which it was written, as a new revision, for every reader.
+// Another one with an end between them changes nothing about that; a writer may say what comes instead; and one without an
+// end replaces all.
+func intentGivesWay(s *scene) {
+	d := s.open()
+	w := s.watch(s.open())
+	over := muster.Intent{Enabled: new(true), Until: time.Now().Add(max(s.h.TTL, 2*time.Second)).Truncate(time.Second).Add(time.Second)}
+	longer := muster.Intent{Enabled: new(true), Until: over.Until.Add(time.Hour)}
+	good := s.h.wish()
+	begin := func(n int) (*muster.Instance, uint64) {
+		in := s.instance("orders", n)
+		s.register(d, in)
+		return in, s.setIntent(d, in.Key(), good).Rev
+	}
+	write := func(in *muster.Instance, rev uint64, it muster.Intent) *muster.Intent {
+		it.Rev = rev
+		return s.setIntent(d, in.Key(), it)
+	}
+
+	twice, rev := begin(1)
+	last := write(twice, write(twice, rev, longer).Rev, over)
+	for where, it := range map[string]*muster.Intent{"SetIntent's answer": last, "Intent": s.intent(d, twice.Key())} {
+		if fault := s.h.intentDifference(it.Then, good); fault != "" {
+			s.Errorf("Then of %s: %s", where, fault)
+		}
+	}
+	bare, rev := begin(2)
+	nothing := over
+	nothing.Then = new(muster.Intent{})
+	write(bare, rev, nothing)
+	kept, rev := begin(3)
+	write(kept, write(kept, rev, over).Rev, good)
+	w.showsIntent(s.soon(), twice, &over)
+
+	end := w.showsIntent(time.Until(over.Until)+s.h.Sweep+s.soon(), twice, &good)
+	if early := over.Until.Sub(end.at); early > 0 {
+		s.Errorf("the intent gave way %v before its time", early)
+	}
+	w.showsIntent(s.h.Sweep+s.soon(), bare, nil)
+	if got := s.intent(d, twice.Key()); got == nil || got.Rev <= last.Rev || got.Then != nil {
+		s.Errorf("after an end with Rev %d stands %s, want a later Rev and nothing to come", last.Rev, text(got))
+	}
+	s.wantIntent("Intent", s.intent(d, twice.Key()), good)
+	if got := s.intent(d, bare.Key()); got != nil {
+		s.Errorf("the writer said that nothing comes then, and it is %s", text(got))
+	}
+	s.wantIntent("one without an end over one with", s.intent(d, kept.Key()), good)
 }
 
 // An intent that is durable by the terms is still there after a restart, and so is its Rev.

@@ -77,6 +77,20 @@ func intentMutants() []mutant {
 			defer func() { f.expires = true }()
 			return f.polled.SetIntent(ctx, k, it)
 		}, "IntentExpires"),
+		intentFlaw("ends all that is wanted", func(f *flawed, ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
+			it.Then = new(muster.Intent{})
+			return f.polled.SetIntent(ctx, k, it)
+		}, "IntentWithAnEndGivesWayToTheOneWithout"),
+		intentFlaw("gives way to what had an end", func(f *flawed, ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
+			if old, _ := f.Intent(ctx, k); old != nil && it.Then == nil {
+				it.Then = &muster.Intent{Enabled: old.Enabled, Weight: old.Weight, Note: old.Note, Why: old.Why}
+			}
+			return f.polled.SetIntent(ctx, k, it)
+		}, "IntentWithAnEndGivesWayToTheOneWithout"),
+		intentFlaw("does not listen to what comes then", func(f *flawed, ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
+			it.Then = nil
+			return f.polled.SetIntent(ctx, k, it)
+		}, "IntentWithAnEndGivesWayToTheOneWithout"),
 		intentFlaw("ends before the end", func(f *flawed, ctx context.Context, k muster.Key, it muster.Intent) (*muster.Intent, error) {
 			stored, err := f.polled.SetIntent(ctx, k, it)
 			if stored != nil && !it.Until.IsZero() {

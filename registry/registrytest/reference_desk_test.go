@@ -114,7 +114,8 @@ func (d *desk) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (s
 	}
 	err = d.do(ctx, func() error {
 		rev := uint64(0)
-		if old := d.m.intents[k.Fold()]; old != nil {
+		old := d.m.intents[k.Fold()]
+		if old != nil {
 			rev = old.Rev
 		}
 		if it.Rev != rev {
@@ -122,6 +123,10 @@ func (d *desk) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (s
 		}
 		if rev == 0 && it.Empty() {
 			return nil
+		}
+		below := it.Beneath(old)
+		if it.Then = nil; d.expires {
+			it.Then = below
 		}
 		stored = d.m.setIntent(k, it, "intent", muster.WhyOf(ctx))
 		if stored != nil && d.expires && !it.Until.IsZero() {
@@ -132,13 +137,17 @@ func (d *desk) SetIntent(ctx context.Context, k muster.Key, it muster.Intent) (s
 	return stored, err
 }
 
-// endAt removes an intent at its Until, if it is still the same then.
+// endAt lets an intent give way at its Until, if it is still the same then.
 func (m *memory) endAt(k muster.Key, it *muster.Intent) {
 	time.AfterFunc(time.Until(it.Until), func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.intents[k.Fold()] == it {
-			m.setIntent(k, muster.Intent{}, "expired", "its time was over")
+			var next muster.Intent
+			if it.Then != nil {
+				next = *it.Then
+			}
+			m.setIntent(k, next, "expired", "its time was over")
 		}
 	})
 }
