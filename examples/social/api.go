@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/muster-go/muster"
 )
@@ -18,7 +19,7 @@ import (
 // sample lacks. It answers 200 with {code, data, message}; what is wrong with a request itself, or with the services behind,
 // is a problem by RFC 9457.
 type API struct {
-	store Store
+	store *Store
 	calls Caller
 	log   *slog.Logger
 	mux   *http.ServeMux
@@ -42,13 +43,14 @@ const (
 
 const (
 	maxBody    = 64 << 10
+	grown      = 8   // times: what a body may become when it travels on, with every "<" and every "é" escaped
 	maxText    = 320 // an email, an id
 	maxContent = 10_000
 	maxKey     = 256
 )
 
 // NewAPI returns the API on a store, calling the services through calls. A nil log discards.
-func NewAPI(store Store, calls Caller, log *slog.Logger) *API {
+func NewAPI(store *Store, calls Caller, log *slog.Logger) *API {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -168,6 +170,9 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, invalid("the body cannot be read: %w", err)
+	}
+	if !utf8.Valid(b) {
+		return nil, invalid("the body is not UTF-8")
 	}
 	req := &request{raw: b}
 	if !strings.HasPrefix(strings.TrimSpace(string(b)), "{") {

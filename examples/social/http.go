@@ -57,7 +57,7 @@ func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /rpc/{method}", func(w http.ResponseWriter, r *http.Request) {
 		var req rpcRequest
-		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 2*maxBody))
+		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, grown*maxBody))
 		if err == nil {
 			err = json.Unmarshal(b, &req)
 		}

@@ -26,7 +26,8 @@ type town struct {
 	t        *testing.T
 	registry *muster.Registry
 	memory   *social.Memory
-	store    *social.RemoteStore
+	server   *httptest.Server // of memory
+	store    *social.Store    // on the server
 	web      *http.Client
 	running  sync.WaitGroup
 	stop     context.CancelFunc
@@ -38,8 +39,9 @@ func newTown(t *testing.T, roles ...string) *town {
 	t.Helper()
 	n := &town{t: t, memory: new(social.Memory)}
 	n.registry = muster.New(local.Open(nil), &muster.Options{Drain: -1})
-	server := httptest.NewServer(social.NewStoreServer(n.memory))
-	n.store = social.NewRemoteStore(server.URL)
+	n.server = httptest.NewServer(social.NewStoreServer(n.memory))
+	remote := social.NewRemote(n.server.URL)
+	n.store = social.NewStore(remote)
 	client := muster.NewClient(n.registry, &muster.ClientOptions{Policy: muster.RoundRobin})
 	n.web = &http.Client{Transport: httprpc.NewTransport(client, nil), Timeout: 20 * time.Second}
 	n.ctx, n.stop = context.WithCancel(context.Background())
@@ -48,8 +50,8 @@ func newTown(t *testing.T, roles ...string) *town {
 		n.stop()
 		n.running.Wait()
 		client.Close()
-		n.store.Close()
-		server.Close()
+		remote.Close()
+		n.server.Close()
 		n.registry.Close(context.Background())
 	})
 	for _, role := range roles {
@@ -83,6 +85,20 @@ func (n *town) find(service, id string) {
 	if _, err := n.registry.Wait(ctx, service, func(s *muster.Snapshot) bool { return s.Instance(id) != nil }); err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// kept returns what is stored, past the server.
+func (n *town) kept() (comments []social.Comment, pushes []social.Push) {
+	n.t.Helper()
+	store := social.NewStore(n.memory)
+	comments, err := store.Comments(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if pushes, err = store.Pushes(n.t.Context()); err != nil {
+		n.t.Fatal(err)
+	}
+	return comments, pushes
 }
 
 // said is what the API answered.

@@ -11,13 +11,13 @@ import (
 // NewPush returns the service "push". It asks the service register who the author is.
 //
 //	push(u_id, content)   → [true, "push success."], or [false, "not registered."]
-func NewPush(store Store, calls Caller) *Service {
+func NewPush(store *Store, calls Caller) *Service {
 	p := &push{store, calls}
 	return &Service{Name: PushRole, Methods: map[string]Method{"push": p.push}}
 }
 
 type push struct {
-	store Store
+	store *Store
 	calls Caller
 }
 

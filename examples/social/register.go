@@ -12,7 +12,7 @@ import (
 //
 //	check_registered(u_id)       → what the user registered with, or null
 //	register(email, user_data)   → [u_id, ""], or [u_id, "already registered."]
-func NewRegister(store Store) *Service {
+func NewRegister(store *Store) *Service {
 	r := &register{store}
 	return &Service{Name: RegisterRole, Methods: map[string]Method{
 		"check_registered": r.checkRegistered,
@@ -20,7 +20,7 @@ func NewRegister(store Store) *Service {
 	}}
 }
 
-type register struct{ store Store }
+type register struct{ store *Store }
 
 func (r *register) checkRegistered(ctx context.Context, args []json.RawMessage) (any, error) {
 	var id text

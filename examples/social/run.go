@@ -53,9 +53,9 @@ func Run(ctx context.Context, role string, opt Options) error {
 	registry := muster.New(driver, &muster.Options{
 		TTL: opt.TTL, Drain: opt.Drain, Zone: opt.Zone, Log: opt.Log,
 	})
-	store := NewRemoteStore(opt.Store)
-	defer store.Close()
-	err = Serve(ctx, role, registry, store, opt)
+	remote := NewRemote(opt.Store)
+	defer remote.Close()
+	err = Serve(ctx, role, registry, NewStore(remote), opt)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if cerr := registry.Close(end); err == nil {
@@ -67,7 +67,7 @@ func Run(ctx context.Context, role string, opt Options) error {
 // Serve is Run with a registry and a store that are handed in, and stay open; of opt it reads what is about the instance.
 //
 // Errors: Invalid (the role), those of [httprpc.Serve].
-func Serve(ctx context.Context, role string, registry *muster.Registry, store Store, opt Options) error {
+func Serve(ctx context.Context, role string, registry *muster.Registry, store *Store, opt Options) error {
 	client := muster.NewClient(registry, &muster.ClientOptions{Service: role, Instance: opt.ID, Zone: opt.Zone, Timeout: callTimeout})
 	defer client.Close()
 	calls := NewHTTPCaller(client)
@@ -84,7 +84,7 @@ func Serve(ctx context.Context, role string, registry *muster.Registry, store St
 // callTimeout bounds a call from one service to another, all attempts together.
 const callTimeout = 3 * time.Second
 
-func handlerOf(role string, store Store, calls Caller, log *slog.Logger) (http.Handler, error) {
+func handlerOf(role string, store *Store, calls Caller, log *slog.Logger) (http.Handler, error) {
 	switch role {
 	case RegisterRole:
 		return NewRegister(store).Handler(), nil

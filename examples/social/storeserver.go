@@ -6,47 +6,56 @@ import (
 	"net/http"
 )
 
-// The bodies that pass between a RemoteStore and its server.
+// The bodies that pass between a Remote and its server.
 type (
-	userAsk    struct{ ID string }
-	userSaid   struct{ Data json.RawMessage }
-	addUserAsk struct {
-		Key, Email string
-		Data       json.RawMessage
+	getAsk struct {
+		Hash  string `json:"hash"`
+		Field string `json:"field"`
 	}
-	addUserSaid struct {
-		ID    string
-		Added bool
+	getSaid struct {
+		Value string `json:"value"`
+		OK    bool   `json:"ok"`
 	}
-	addCommentAsk struct {
-		Key     string
-		Comment Comment
+	addAsk struct {
+		Fields []Field `json:"fields"`
 	}
-	addPushAsk struct {
-		Key  string
-		Push Push
+	addSaid struct {
+		Taken *Field `json:"taken"`
 	}
-	nothing struct{}
+	nextAsk struct {
+		Hash  string `json:"hash"`
+		Field string `json:"field"`
+		Floor int64  `json:"floor"`
+	}
+	nextSaid struct {
+		Value int64 `json:"value"`
+	}
 )
 
-// NewStoreServer returns a handler that serves a store to [RemoteStore]: POST /store/METHOD.
-func NewStoreServer(s Store) http.Handler {
+// NewStoreServer returns a handler that serves hashes. GET /hashes/NAME answers with a whole hash as a JSON object of strings,
+// for whoever wants to look; POST /store/get, /store/add and /store/next are for [Remote].
+func NewStoreServer(h Hashes) http.Handler {
 	mux := http.NewServeMux()
-	offer(mux, "user", func(ctx context.Context, in userAsk) (userSaid, error) {
-		data, err := s.User(ctx, in.ID)
-		return userSaid{data}, err
+	mux.HandleFunc("GET /hashes/{hash}", func(w http.ResponseWriter, r *http.Request) {
+		all, err := h.All(r.Context(), r.PathValue("hash"))
+		if err != nil {
+			writeProblem(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, all)
 	})
-	offer(mux, "add_user", func(ctx context.Context, in addUserAsk) (addUserSaid, error) {
-		id, added, err := s.AddUser(ctx, in.Key, in.Email, in.Data)
-		return addUserSaid{id, added}, err
+	offer(mux, "get", func(ctx context.Context, in getAsk) (getSaid, error) {
+		value, ok, err := h.Get(ctx, in.Hash, in.Field)
+		return getSaid{value, ok}, err
 	})
-	offer(mux, "add_comment", func(ctx context.Context, in addCommentAsk) (Comment, error) {
-		return s.AddComment(ctx, in.Key, in.Comment)
+	offer(mux, "add", func(ctx context.Context, in addAsk) (addSaid, error) {
+		taken, err := h.Add(ctx, in.Fields...)
+		return addSaid{taken}, err
 	})
-	offer(mux, "add_push", func(ctx context.Context, in addPushAsk) (nothing, error) {
-		return nothing{}, s.AddPush(ctx, in.Key, in.Push)
+	offer(mux, "next", func(ctx context.Context, in nextAsk) (nextSaid, error) {
+		value, err := h.Next(ctx, in.Hash, in.Field, in.Floor)
+		return nextSaid{value}, err
 	})
-	offer(mux, "comments", func(ctx context.Context, _ nothing) ([]Comment, error) { return s.Comments(ctx) })
 	return mux
 }
 
@@ -54,7 +63,7 @@ func NewStoreServer(s Store) http.Handler {
 func offer[In, Out any](mux *http.ServeMux, method string, do func(context.Context, In) (Out, error)) {
 	mux.HandleFunc("POST /store/"+method, func(w http.ResponseWriter, r *http.Request) {
 		var in In
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4*maxBody)).Decode(&in); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, grown*maxBody)).Decode(&in); err != nil {
 			writeProblem(w, invalid("the body cannot be read: %w", err))
 			return
 		}

@@ -69,7 +69,7 @@ type balance struct {
 }
 
 // compare holds the ledger against a store. Nobody may write to either meanwhile.
-func (l *ledger) compare(store *social.Memory) (balance, error) {
+func (l *ledger) compare(store *social.Store) (balance, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := balance{acknowledged: len(l.comments), doubtful: len(l.doubtful), people: len(l.people)}
@@ -92,7 +92,11 @@ func (l *ledger) compare(store *social.Memory) (balance, error) {
 		}
 	}
 	told := make(map[string]int)
-	for _, p := range store.Pushes() {
+	pushes, err := store.Pushes(ctx)
+	if err != nil {
+		return b, err
+	}
+	for _, p := range pushes {
 		told[p.Content]++
 	}
 	for id, content := range l.comments {

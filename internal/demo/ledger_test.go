@@ -10,9 +10,9 @@ import (
 )
 
 // honest returns a store and a ledger that agree: two people, three comments whose author was told, and one that is in doubt.
-func honest(t *testing.T) (*social.Memory, *ledger) {
+func honest(t *testing.T) (*social.Store, *ledger) {
 	t.Helper()
-	store, l := new(social.Memory), newLedger()
+	store, l := social.NewStore(new(social.Memory)), newLedger()
 	for i := range 2 {
 		email := fmt.Sprintf("p%d@example.org", i)
 		id, _, err := store.AddUser(t.Context(), email, email, json.RawMessage(`{"email":"`+email+`"}`))
@@ -34,7 +34,7 @@ func honest(t *testing.T) (*social.Memory, *ledger) {
 }
 
 // addComment stores a comment and tells its author.
-func addComment(t *testing.T, store *social.Memory, content string) int64 {
+func addComment(t *testing.T, store *social.Store, content string) int64 {
 	t.Helper()
 	c, err := store.AddComment(t.Context(), "", social.Comment{Content: content})
 	if err == nil {
@@ -47,7 +47,7 @@ func addComment(t *testing.T, store *social.Memory, content string) int64 {
 }
 
 // reckoned is the report of a run that ended with these books.
-func reckoned(t *testing.T, store *social.Memory, l *ledger) *Report {
+func reckoned(t *testing.T, store *social.Store, l *ledger) *Report {
 	t.Helper()
 	b, err := l.compare(store)
 	if err != nil {
@@ -75,15 +75,15 @@ func TestFalsifiedBooksBreakTheirClaim(t *testing.T) {
 		}
 		return 0
 	}
-	for name, falsify := range map[string]func(*social.Memory, *ledger){
-		"comments_lost":    func(_ *social.Memory, l *ledger) { l.comments[1] = "never stored" },
-		"comments_twice":   func(s *social.Memory, l *ledger) { addComment(t, s, l.comments[anyOf(l)]) },
-		"comments_strange": func(s *social.Memory, _ *ledger) { addComment(t, s, "nobody sent it") },
-		"authors_untold": func(s *social.Memory, l *ledger) {
+	for name, falsify := range map[string]func(*social.Store, *ledger){
+		"comments_lost":    func(_ *social.Store, l *ledger) { l.comments[1] = "never stored" },
+		"comments_twice":   func(s *social.Store, l *ledger) { addComment(t, s, l.comments[anyOf(l)]) },
+		"comments_strange": func(s *social.Store, _ *ledger) { addComment(t, s, "nobody sent it") },
+		"authors_untold": func(s *social.Store, l *ledger) {
 			c, _ := s.AddComment(t.Context(), "", social.Comment{Content: "pushed to nobody"})
 			l.comments[c.ID] = c.Content
 		},
-		"people_missing": func(_ *social.Memory, l *ledger) { l.people["7"] = "ghost@example.org" },
+		"people_missing": func(_ *social.Store, l *ledger) { l.people["7"] = "ghost@example.org" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, l := honest(t)

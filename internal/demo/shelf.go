@@ -11,7 +11,8 @@ import (
 	"github.com/muster-go/muster/examples/social"
 )
 
-// shelf serves the services' store to them. The store can be replaced by an empty one.
+// shelf serves the services' store to them: the hashes that the sample keeps in Redis, and ours beside them. GET /hashes/users
+// at its URL shows one of them. The store can be replaced by an empty one.
 type shelf struct {
 	listener net.Listener
 	server   http.Server
@@ -21,7 +22,7 @@ type shelf struct {
 
 // volume is one store, and how it is served.
 type volume struct {
-	store *social.Memory
+	store *social.Store
 	serve http.Handler
 }
 
@@ -41,12 +42,12 @@ func newShelf() (*shelf, error) {
 func (s *shelf) url() string { return "http://" + s.listener.Addr().String() }
 
 // store is what is served now.
-func (s *shelf) store() *social.Memory { return s.now.Load().store }
+func (s *shelf) store() *social.Store { return s.now.Load().store }
 
 // replace puts an empty store in the place of the one that is served.
 func (s *shelf) replace() {
-	store := new(social.Memory)
-	s.now.Store(&volume{store, social.NewStoreServer(store)})
+	hashes := new(social.Memory)
+	s.now.Store(&volume{social.NewStore(hashes), social.NewStoreServer(hashes)})
 }
 
 func (s *shelf) close() error {
