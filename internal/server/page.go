@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/store"
@@ -94,7 +93,7 @@ func (p *page) sheet(namespace, host string) *sheet {
 	st := p.store.State()
 	out := &sheet{
 		Version: p.version, Namespace: namespace, Style: template.CSS(pageCSS), // our own file
-		Started: st.Started.UTC().Format(time.RFC3339), Eureka: "http://" + host + "/eureka",
+		Started: st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), Eureka: "http://" + host + "/eureka",
 	}
 	if st.Journal != "" {
 		out.Warnings = append(out.Warnings, "Journal: "+st.Journal)

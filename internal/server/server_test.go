@@ -141,7 +141,7 @@ func TestPageSaysWhoMayGetTrafficAndWhyNot(t *testing.T) {
 	}
 	res, body := get(t, c, s.URL()+"/")
 	for _, want := range []string{
-		"&lt;script&gt;alert(1)", "out_of_service", "disabled by ann: bad disk", "ask ann", "2 instances of 1 services", "1 may get traffic",
+		"&lt;script&gt;alert(1)", "out_of_service", "disabled by ann: bad disk", "ask ann", "2 instances of 1 service in", "1 may get traffic",
 		"1 of 2 up", `href="/?namespace=test"`, `http-equiv="refresh"`, s.URL() + "/eureka",
 	} {
 		if !strings.Contains(body, want) {
@@ -161,6 +161,9 @@ func TestPageSaysWhoMayGetTrafficAndWhyNot(t *testing.T) {
 	}
 	if _, body := get(t, c, s.URL()+"/?namespace=TEST"); !strings.Contains(body, "MAIL") || strings.Contains(body, "ORDERS") {
 		t.Errorf("another namespace: %s", body)
+	}
+	if _, body := get(t, c, s.URL()+"/?namespace=empty"); !strings.Contains(body, "muster register") || strings.Contains(body, "<table") {
+		t.Errorf("a namespace with nothing in it does not say how to register: %s", body)
 	}
 	if res, _ := get(t, c, s.URL()+"/?namespace=%3Cb%3E"); res.StatusCode != 400 {
 		t.Errorf("a namespace that cannot be: %d, want 400", res.StatusCode)
