@@ -33,7 +33,7 @@ func (c *cli) newAct(cmd *cobra.Command) *act {
 	a.sel.addAll(cmd)
 	a.addConsent(cmd)
 	fs := cmd.Flags()
-	fs.DurationVar(&a.lasts, "for", 0, "end by itself after this long, such as 30m; 0 means never")
+	fs.DurationVar(&a.lasts, "for", 0, "end by itself after this long, such as 30m, and give way to what was set for good; 0 means never")
 	fs.StringVar(&a.why, "why", "", "the reason, for whoever wonders later")
 	cmd.ValidArgsFunction = c.completeServiceThenInstances
 	return a
@@ -53,6 +53,7 @@ type edit struct {
 	after    muster.Intent    // Rev guards the write
 	why      string           // the act's own reason; "": the intent's
 	inherits bool             // it ends when an act before it said
+	returns  bool             // it is again what stood before an act with an end
 	record   nativewire.AuditRecord
 }
 
@@ -76,11 +77,15 @@ func (a *act) run(ctx context.Context, args []string, change func(*muster.Intent
 		return err
 	}
 	for i := range edits {
-		edits[i].after = a.begin(edits[i].before)
-		change(&edits[i].after)
-		edits[i].inherits = !a.flags.Changed("for") && !edits[i].after.Until.IsZero()
-		if err := edits[i].after.Validate(); err != nil {
+		e := &edits[i]
+		e.after = a.begin(e.before)
+		change(&e.after)
+		a.settle(e)
+		if err := e.after.Validate(); err != nil {
 			return err
+		}
+		if a.lasts > 0 && e.after.Empty() && !e.before.Empty() {
+			return usage("what asks for nothing has no end: without --for, what is set for %s is taken back for good", e.instance.ID)
 		}
 	}
 	return a.perform(ctx, store, view, service, edits)
@@ -92,18 +97,37 @@ func (a *act) begin(before *muster.Intent) muster.Intent {
 	if before != nil {
 		it = *before
 	}
-	stays := it.Enabled != nil || it.Weight != nil
-	if !stays || a.why != "" {
+	if it.Enabled == nil && it.Weight == nil || a.why != "" {
 		it.Why = a.why
 	}
-	if !stays || a.flags.Changed("for") {
+	if a.flags.Changed("for") || level(&it, it.Then) {
 		it.Until = time.Time{}
 	}
 	if a.lasts > 0 {
 		it.Until = time.Now().Add(a.lasts).UTC().Truncate(time.Second)
 	}
-	it.By, it.At = a.c.text("by"), time.Time{}
+	it.By, it.At, it.Then = a.c.text("by"), time.Time{}, nil
 	return it
+}
+
+// settle takes the end away again from a change after which switch and weight are what will stand then anyway: taken back
+// before their time, they stand for good, and a note alone need not end.
+func (a *act) settle(e *edit) {
+	if e.before != nil && !e.before.Until.IsZero() && !a.flags.Changed("for") && level(&e.after, e.before.Then) {
+		e.after.Until = time.Time{}
+		if e.returns = e.before.Then != nil; e.returns && a.why == "" {
+			e.after.Why = e.before.Then.Why
+		}
+	}
+	e.inherits = !a.flags.Changed("for") && !e.after.Until.IsZero()
+}
+
+// level reports whether an intent asks for the same switch and weight as what lies under it; nil is nothing.
+func level(it, below *muster.Intent) bool {
+	if below == nil {
+		return it.Enabled == nil && it.Weight == nil
+	}
+	return equal(it.Enabled, below.Enabled) && equal(it.Weight, below.Weight)
 }
 
 // store is the back end's power to keep intents.

@@ -79,11 +79,11 @@ func (c *cli) audit(ctx context.Context, service string, before uint64, limit in
 					at = rec.At.UTC().Format(time.RFC3339Nano)
 				}
 				before, after := wish(rec.Before), wish(rec.After)
-				if rec.Op != "intent" {
+				if rec.Before == nil && rec.After == nil {
 					before, after = "", rec.Detail // it changed no intent
 				}
 				if rec.After != nil && !rec.After.Until.IsZero() {
-					after += fmt.Sprintf(", until %s", rec.After.Until.UTC().Format(time.RFC3339))
+					after += fmt.Sprintf(", until %s%s", rec.After.Until.UTC().Format(time.RFC3339), then(rec.After))
 				}
 				t.add(strconv.FormatUint(rec.ID, 10), at, rec.Op, rec.Key.Service, rec.Key.ID, who(rec), before, after, rec.Why)
 			}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
@@ -21,9 +19,10 @@ weight or note set for it stays too.`,
 	a := c.newAct(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.run(cmd.Context(), args, func(it *muster.Intent) {
+			disabled := it.Enabled != nil && !*it.Enabled
 			it.Enabled, it.Why = nil, a.why
-			if it.Weight == nil && a.lasts == 0 {
-				it.Until = time.Time{} // a note alone need not end
+			if disabled && a.lasts > 0 {
+				it.Enabled = new(true) // then what stood before stands again
 			}
 		})
 	}

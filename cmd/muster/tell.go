@@ -54,9 +54,10 @@ func (a *act) show(m move, edits []edit, ahead bool) error {
 // unwritten is the record that the act would leave.
 func (a *act) unwritten(e *edit) nativewire.AuditRecord {
 	k := e.instance.Key()
-	after := &e.after
-	if after.Empty() {
-		after = nil
+	var after *muster.Intent
+	if !e.after.Empty() {
+		after = new(e.after)
+		after.Then = after.Beneath(e.before)
 	}
 	return nativewire.AuditRecord{
 		Op: "intent", Namespace: k.Namespace, Service: k.Service, Instance: k.ID, Claimed: a.c.text("by"), Why: cmp.Or(e.why, a.why),
@@ -67,7 +68,7 @@ func (a *act) unwritten(e *edit) nativewire.AuditRecord {
 // epilogue says who sees what was done, how long it lasts and how it is undone.
 func (a *act) epilogue(store muster.IntentStore, edits []edit) {
 	for _, e := range edits {
-		if e.before != nil && !e.before.Until.IsZero() && !e.after.Until.Equal(e.before.Until) && !e.after.Empty() {
+		if e.before != nil && !e.before.Until.IsZero() && !e.after.Until.Equal(e.before.Until) && !e.after.Empty() && !e.returns {
 			a.c.say("Note: what was set for %s before was to end at %s; now all of it ends %s.", e.instance.ID,
 				e.before.Until.UTC().Format(time.RFC3339), end(&e.after))
 		}
@@ -81,7 +82,7 @@ func (a *act) epilogue(store muster.IntentStore, edits []edit) {
 	if last.Empty() {
 		a.c.say("Seen by: %s.", terms.Reaches)
 	} else {
-		a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, end(last))
+		a.c.say("Seen by: %s. Kept: %s. Ends: %s.", terms.Reaches, terms.Lives, ends(edits))
 	}
 	if !last.Until.IsZero() && !terms.Expires {
 		a.c.say("This registry does not end it by itself: undo it in time.")
@@ -105,12 +106,31 @@ func reason(it *muster.Intent) string {
 	return " (" + it.Why + ")"
 }
 
-// end says when an intent ends.
+// ends says when edits end, if all do alike.
+func ends(edits []edit) string {
+	last := &edits[len(edits)-1]
+	for i := range edits {
+		if end(&edits[i].after) != end(&last.after) {
+			return "not all alike: muster explain " + last.instance.Service + " says when each does"
+		}
+	}
+	return end(&last.after)
+}
+
+// end says when an intent ends, and what comes then.
 func end(it *muster.Intent) string {
 	if it.Until.IsZero() {
 		return "when somebody says so"
 	}
-	return "by itself at " + it.Until.UTC().Format(time.RFC3339)
+	return "by itself at " + it.Until.UTC().Format(time.RFC3339) + then(it)
+}
+
+// then says what comes after an intent, to stand behind its end.
+func then(it *muster.Intent) string {
+	if it.Then.Empty() {
+		return ""
+	}
+	return ", then " + wish(it.Then)
 }
 
 // command is a command line that talks to the same registry as this one.

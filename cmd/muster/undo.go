@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -152,11 +153,26 @@ func (a *act) revert(ctx context.Context, store muster.IntentStore, view *muster
 			Err: fmt.Errorf("since act %d it was changed again, or has ended: see muster audit %s", rec.ID, rec.Key.Service),
 		}
 	}
-	if rec.Before != nil {
-		e.after = *rec.Before
-	}
+	e.after = before(&rec)
 	e.after.By, e.why = a.c.text("by"), cmp.Or(a.why, fmt.Sprintf("undo of act %d", rec.ID))
 	return e, nil
+}
+
+// before is the intent to write so that it is as it was before rec. What has ended since gives way once more; what has an end
+// is told what comes then, for it is written over something else than it was at first.
+func before(rec *muster.AuditRecord) muster.Intent {
+	it := rec.Before
+	if it != nil && !it.Until.IsZero() && !it.Until.After(time.Now()) {
+		it = it.Then
+	}
+	if it == nil {
+		return muster.Intent{}
+	}
+	out := *it
+	if !out.Until.IsZero() && out.Then == nil {
+		out.Then = new(muster.Intent{})
+	}
+	return out
 }
 
 // who did it, proven before claimed.
