@@ -11,6 +11,7 @@
 //
 // Leases live on the monotonic clock. One goroutine looks at a lease when it may be late or due, so renewing costs nothing
 // there. After a load and after a pause of the process every lease begins anew. See [Preservation] for when nothing expires.
+// Intents end at a time of day, for a person named it; a clock set back only puts that off.
 //
 // # What lasts
 //
