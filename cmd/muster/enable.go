@@ -11,7 +11,7 @@ func (c *cli) enableCommand() *cobra.Command {
 		Use:   "enable SERVICE INSTANCE…",
 		Short: "Let disabled instances have traffic again",
 		Long: `Takes back what disable said. It forces nothing: an instance that reports itself down stays down, and a
-weight or note set for it stays too.`,
+weight or note set for it stays too. With --for, what was disabled for good is disabled again at the end.`,
 		Example: `  muster enable ORDERS 10.0.0.7:8080
   muster enable ORDERS --all --yes`,
 		Args: atLeast(1, "a service, and instances or a selector"),
