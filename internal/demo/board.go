@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type board struct {
 	registry *muster.Registry
 	tally    *tally
 	table    func(w io.Writer, head []string, rows [][]string)
+	columns  func() int  // of the terminal; 0: it is none
 	joining  func() bool // there is room for how to join
 
 	last  Calls
@@ -47,7 +49,7 @@ func (b *board) drawRegistry(w io.Writer) {
 	case v.Stale != nil:
 		fmt.Fprintf(w, "  is back; the list here is %.1f s old\n", age)
 	default:
-		fmt.Fprintf(w, "  the page there shows the same as this table\n")
+		fmt.Fprintf(w, "  open it in a browser: the same list\n")
 	}
 }
 
@@ -60,13 +62,24 @@ func (b *board) drawCalls(w io.Writer) {
 		b.last, b.at = c, now
 	}
 	p50, p99 := b.tally.quantiles()
-	fmt.Fprintf(w, "CALLS     %d safe to repeat, %d failed, %d attempts repeated · median %s, 99 %% within %s · %.0f/s\n",
-		c.Safe, c.Failed, c.Repeated, millis(p50), millis(p99), b.speed)
+	fmt.Fprintf(w, "CALLS     %.0f/s · %d repeatable, %d failed, %d repeated · p50 %s, p99 %s\n",
+		b.speed, c.Safe, c.Failed, c.Repeated, millis(p50), millis(p99))
 	fmt.Fprintf(w, "NO KEY    %d POSTs without Idempotency-Key, %d outcome unknown, not retried\n", c.Plain, c.Unknown)
 }
 
+// wide is the least number of columns in which every column of the table has room. Below it those go that the story tells as
+// well; why an instance gets no traffic is always there.
+const wide = 110
+
 func (b *board) drawInstances(w io.Writer) {
 	head := []string{"SERVICE", "INSTANCE", "PID", "CALLS", "FAILED", "LATENCY", "WEIGHT", "EFFECTIVE", "BECAUSE"}
+	columns := b.columns()
+	short := func(row []string) []string {
+		if 0 < columns && columns < wide {
+			return slices.Concat(row[:4], row[7:])
+		}
+		return row
+	}
 	var rows [][]string
 	v := b.registry.View()
 	for _, snap := range v.Table.Services {
@@ -79,14 +92,17 @@ func (b *board) drawInstances(w io.Writer) {
 				if killed {
 					pid = "killed"
 				}
+				if killed && e.Because == "" {
+					e.Because = "listed until its lease ends"
+				}
 			}
-			rows = append(rows, []string{
+			rows = append(rows, short([]string{
 				in.Service, elide(in.ID, 24), right(pid, 6), right(calls, 6), right(failed, 6), right(latency, 7),
 				right(strconv.Itoa(e.Weight), 6), e.Status.String(), e.Because,
-			})
+			}))
 		}
 	}
-	b.table(w, head, rows)
+	b.table(w, short(head), rows)
 }
 
 // right sets a number at the right of its column.

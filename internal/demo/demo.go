@@ -89,6 +89,9 @@ func (s *stage) open(ctx context.Context) error {
 	s.show.heading("muster demo")
 	s.show.say("Eight processes on this machine: a registry, three services of two instances each, their caller.")
 	s.show.say("comments, an HTTP API, calls register and push, and push calls register. Each finds the others by name.")
+	if !s.opt.Once {
+		s.show.say("Every few seconds something is done to them and a claim is measured. Ctrl-C ends it and cleans up.")
+	}
 	if s.opt.Hint != "" {
 		s.show.say("%s", s.opt.Hint)
 	}
@@ -116,7 +119,7 @@ func (s *stage) open(ctx context.Context) error {
 	if err := pause(ctx, silence); err != nil { // for the last change to be heard everywhere
 		return err
 	}
-	s.board = &board{fleet: fleet, registry: s.registry, tally: s.tally, table: s.opt.Table, joining: s.joining}
+	s.board = &board{fleet: fleet, registry: s.registry, tally: s.tally, table: s.opt.Table, columns: s.show.columns, joining: s.joining}
 	s.show.begin(s.board.draw)
 	return nil
 }

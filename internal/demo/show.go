@@ -43,6 +43,12 @@ func (s *show) extent() (columns, rows int) {
 	return s.size()
 }
 
+// columns is the width of the terminal; 0: it is none.
+func (s *show) columns() int {
+	columns, _ := s.extent()
+	return columns
+}
+
 // begin draws the board from now on; on anything but a terminal it does nothing.
 func (s *show) begin(board func(w io.Writer)) {
 	if s.size == nil {
@@ -95,11 +101,9 @@ func (s *show) print(text string) {
 		fmt.Fprintf(&b, "\x1b[%dA", len(s.shown))
 	}
 	b.WriteString("\r")
-	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimSuffix(line, "\n") + "\x1b[K\r\n")
-	}
 	before := s.shown
 	if text != "" {
+		b.WriteString("\x1b[J" + strings.ReplaceAll(text, "\n", "\r\n"))
 		before = nil // the board stands elsewhere now
 	}
 	s.shown = s.lines()
@@ -108,7 +112,8 @@ func (s *show) print(text string) {
 			b.WriteString("\x1b[1B")
 			continue
 		}
-		b.WriteString("\x1b[?7l" + line + "\x1b[K\x1b[?7h\r\n") // it never wraps
+		// It never wraps. Erasing comes first: after a full line it would take the last character.
+		b.WriteString("\x1b[K\x1b[?7l" + line + "\x1b[?7h\r\n")
 	}
 	b.WriteString("\x1b[J")
 	if s.board == nil {
@@ -136,9 +141,9 @@ func (s *show) lines() []string {
 	return out
 }
 
-// clip cuts a line off at a width, in characters; what colours it does not count.
+// clip cuts a line off at a width, in characters, and marks that; what colours it does not count.
 func clip(line string, columns int) string {
-	n, escape := 0, false
+	n, escape, last := 0, false, 0
 	for i, r := range line {
 		switch {
 		case escape:
@@ -147,8 +152,9 @@ func clip(line string, columns int) string {
 			escape = true
 		default:
 			if n++; n > columns {
-				return line[:i] + "\x1b[0m"
+				return line[:last] + "…\x1b[0m"
 			}
+			last = i
 		}
 	}
 	return line
@@ -157,7 +163,7 @@ func clip(line string, columns int) string {
 // The parts of the story.
 
 func (s *show) heading(text string) {
-	columns, _ := s.extent()
+	columns := s.columns()
 	if columns == 0 || columns > width {
 		columns = width
 	}
@@ -166,7 +172,8 @@ func (s *show) heading(text string) {
 }
 
 func (s *show) say(format string, args ...any) {
-	s.print("   " + fmt.Sprintf(format, args...) + "\n")
+	lines := fold(fmt.Sprintf(format, args...), s.columns()-3)
+	s.print("   " + strings.Join(lines, "\n   ") + "\n")
 }
 
 func (s *show) command(line string) { s.print("   " + s.style("36", "$ "+line) + "\n") }
@@ -174,22 +181,49 @@ func (s *show) command(line string) { s.print("   " + s.style("36", "$ "+line) +
 // plain adds lines as they are, for people to copy.
 func (s *show) plain(text string) { s.print(text) }
 
-// claim shows a claim as a sentence that begins with what was measured; the limit follows, where it is not simply none.
+// claim shows a claim as a sentence that begins with what was measured; the limit follows, where it is not simply none. What is
+// too long for the terminal goes on below.
 func (s *show) claim(c Claim) {
 	mark, color := "✓", "32"
 	if !c.OK {
 		mark, color = "✗", "31;1"
 	}
-	limit := ""
-	if !c.OK || c.Limit != 0 {
-		limit = s.style("2", "  ("+c.Rule+" "+c.measure(c.Limit)+")")
-	}
+	indent := "\n" + strings.Repeat(" ", 15)
+	room := s.columns() - 15
 	value := c.measure(c.Value)
-	line := "   " + s.style(color, mark+strings.Repeat(" ", max(1, 9-len([]rune(value))))+value) + "  " + c.Text + limit + "\n"
-	if c.Note != "" {
-		line += strings.Repeat(" ", 15) + s.style("2", c.Note) + "\n"
+	lines := fold(c.Text, room)
+	line := "   " + s.style(color, mark+strings.Repeat(" ", max(1, 9-len([]rune(value))))+value) + "  " + strings.Join(lines, indent)
+	if !c.OK || c.Limit != 0 {
+		limit := "(" + c.Rule + " " + c.measure(c.Limit) + ")"
+		gap := "  "
+		if last := lines[len(lines)-1]; room > 0 && len([]rune(last+gap+limit)) > room {
+			gap = indent
+		}
+		line += gap + s.style("2", limit)
 	}
-	s.print(line)
+	for _, note := range fold(c.Note, room) {
+		if note != "" {
+			line += indent + s.style("2", note)
+		}
+	}
+	s.print(line + "\n")
+}
+
+// fold breaks text between words into lines of at most that many characters; a room of 0 or less is no bound.
+func fold(text string, room int) []string {
+	if room <= 0 || len([]rune(text)) <= room {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len([]rune(line+" "+word)) > room {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 // style colours text, where colours are wanted.

@@ -41,7 +41,7 @@ func TestBoardLeavesRoomForTheStory(t *testing.T) {
 	})
 	s.print("")
 	got := out.String()
-	if strings.Contains(got, "row 4") || !strings.Contains(got, "row 3 \x1b[32mfar \x1b[0m") {
+	if strings.Contains(got, "row 4") || !strings.Contains(got, "row 3 \x1b[32mfar…\x1b[0m") {
 		t.Errorf("the drawing is %q, want four rows of ten columns", got)
 	}
 	s.board = nil
@@ -49,6 +49,24 @@ func TestBoardLeavesRoomForTheStory(t *testing.T) {
 	s.print("")
 	if got := out.String(); !strings.HasPrefix(got, "\x1b[?2026h\x1b[?25l\x1b[4A\r\x1b[J\x1b[?25h") {
 		t.Errorf("at the end %q is written, want the board wiped and the cursor back", got)
+	}
+}
+
+func TestClaimsBreakBetweenWords(t *testing.T) {
+	s, out := newTerminal(40, 24, nil)
+	c := atMost("x", "after the command returned", "ms", 17, 100)
+	c.Note = "the command took nine ms"
+	s.claim(c)
+	s.say("a registry, three services of two instances each, and their caller")
+	want := `   ✓    17 ms  after the command
+               returned
+               (at most 100 ms)
+               the command took nine ms
+   a registry, three services of two
+   instances each, and their caller
+`
+	if got := out.String(); got != want {
+		t.Errorf("story:\n%s\nwant:\n%s", got, want)
 	}
 }
 
