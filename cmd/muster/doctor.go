@@ -61,6 +61,12 @@ func (c *cli) doctor(ctx context.Context) error {
 	for _, d := range found {
 		names = append(names, d.Code)
 	}
+	if len(found) == 0 {
+		c.progress("Nothing found; %d things were looked for.", len(findings()))
+		if !c.structured() {
+			return nil
+		}
+	}
 	err = c.print(printed{
 		Value: struct {
 			Items []diagnosis `json:"items"`
@@ -74,12 +80,8 @@ func (c *cli) doctor(ctx context.Context) error {
 			return t
 		},
 	})
-	if err != nil {
+	if err != nil || len(found) == 0 {
 		return err
-	}
-	if len(found) == 0 {
-		c.progress("Nothing found; %d things were looked for.", len(findings()))
-		return nil
 	}
 	c.progress("muster doctor --explain CODE says what it means and what to do.")
 	if x.alone() {

@@ -72,14 +72,17 @@ may get traffic (EFFECTIVE) and why not (BECAUSE). Every act prints what changes
 		&cobra.Group{ID: groupServe, Title: "Run:"},
 		&cobra.Group{ID: groupSee, Title: "See:"},
 		&cobra.Group{ID: groupAct, Title: "Act:"},
+		&cobra.Group{ID: groupOther, Title: "Other:"},
 	)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
 	for group, commands := range c.commands() {
 		for _, cmd := range commands {
 			cmd.GroupID = group
 			root.AddCommand(cmd)
 		}
 	}
-	root.AddCommand(c.configCommand(), c.versionCommand(), exitCodesHelp())
+	root.AddCommand(exitCodesHelp())
 	completions(root, c)
 	return root
 }
@@ -89,6 +92,7 @@ const (
 	groupServe = "serve"
 	groupSee   = "see"
 	groupAct   = "act"
+	groupOther = "other"
 )
 
 // commands are the commands by group.
@@ -103,6 +107,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
 			c.undoCommand(),
 		},
+		groupOther: {c.configCommand(), c.versionCommand()},
 	}
 }
 

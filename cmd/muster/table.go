@@ -12,7 +12,7 @@ type table struct {
 	head    []string
 	rows    [][]string
 	paint   painter
-	columns int // of the terminal; 0: no bound. The last column, which holds the sentences, is wrapped to fit
+	columns int // of the terminal; 0: no bound. The last column, which holds the sentences, is wrapped to fit, or stands below the others
 }
 
 func newTable(paint painter, head ...string) *table { return &table{head: head, paint: paint} }
@@ -30,44 +30,56 @@ func (t *table) WriteTo(w io.Writer) (int64, error) {
 			width[i] = max(width[i], cellWidth(row[i]))
 		}
 	}
-	var b bytes.Buffer
 	last := len(t.head) - 1
-	indent := 2 * last
+	begin := 2 * last // of the last column
 	for _, w := range width[:last] {
-		indent += w
+		begin += w
 	}
+	below := t.columns > 0 && begin+width[last] > t.columns && t.columns-begin < narrowest
+	if below {
+		begin = belowIndent
+	}
+	var b bytes.Buffer
 	for n, row := range all {
+		lines := wrap(row[last], t.columns-begin)
 		var line strings.Builder
-		var more []string
-		row[last], more = t.wrap(row[last], indent)
-		for i, cell := range row {
-			gap := 0
-			if i < len(row)-1 {
-				gap = width[i] - cellWidth(cell) + 2
-			}
+		for i, cell := range row[:last] {
+			gap := width[i] - cellWidth(cell) + 2
 			if n > 0 {
 				cell = t.paint.status(t.head[i], cell)
 			}
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", gap))
 		}
+		if !below {
+			first := lines[0]
+			if n > 0 {
+				first = t.paint.status(t.head[last], first)
+			}
+			line.WriteString(first)
+			lines = lines[1:]
+		}
 		b.WriteString(strings.TrimRight(line.String(), " "))
 		b.WriteByte('\n')
-		for _, rest := range more {
-			b.WriteString(strings.Repeat(" ", indent) + rest + "\n")
+		for _, rest := range lines {
+			if rest != "" {
+				b.WriteString(strings.Repeat(" ", begin) + rest + "\n")
+			}
 		}
 	}
 	return b.WriteTo(w)
 }
 
-// narrowest is the room below which wrapping a column is no help.
-const narrowest = 16
+// narrowest is the room beside the other columns below which the last one goes on lines of its own, after belowIndent blanks.
+const (
+	narrowest   = 16
+	belowIndent = 4
+)
 
-// wrap breaks a cell of the last column, which begins after indent, between words.
-func (t *table) wrap(cell string, indent int) (first string, more []string) {
-	room := t.columns - indent
+// wrap breaks a cell between words into lines that fit; room for less than narrowest is no bound.
+func wrap(cell string, room int) []string {
 	if room < narrowest || cellWidth(cell) <= room {
-		return cell, nil
+		return []string{cell}
 	}
 	var lines []string
 	line := ""
@@ -82,8 +94,7 @@ func (t *table) wrap(cell string, indent int) (first string, more []string) {
 			line += " " + word
 		}
 	}
-	lines = append(lines, line)
-	return lines[0], lines[1:]
+	return append(lines, line)
 }
 
 // painter colours words, if it is true.

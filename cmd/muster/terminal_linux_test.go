@@ -153,7 +153,7 @@ func TestSentencesOfATableAreWrappedToTheTerminal(t *testing.T) {
 	l.env["NO_COLOR"] = "1"
 	l.must("disable", "ORDERS", "10.0.0.1:8080", "--why", "the disk is being replaced, ask ann before it is enabled")
 	const whole = "disabled by ann@test: the disk is being replaced, ask ann before it is enabled"
-	for columns, wrapped := range map[uint16]bool{80: true, 100: true, 200: false, 40: false} { // at 40 the column would be too narrow
+	for columns, wrapped := range map[uint16]bool{80: true, 100: true, 200: false, 40: true} { // at 40 it stands below the others
 		stdout, user := terminal(t)
 		if err := unix.IoctlSetWinsize(int(user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
 			t.Fatal(err)

@@ -52,11 +52,12 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 				up++
 			}
 		}
-		if up != last {
+		done := want > 0 && up >= want || want == 0 && up == 0
+		if up != last && !done {
 			c.progress("%d of %d up", up, want)
 			last = up
 		}
-		return want > 0 && up >= want || want == 0 && up == 0
+		return done
 	})
 	if muster.CodeOf(err) == muster.Timeout {
 		if v := r.View(); v.Stale != nil {
