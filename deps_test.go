@@ -125,7 +125,7 @@ func rooms() []room {
 		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
 		{at: "test/faults", is: "holds tests alone, which import what they break"},
 		{at: "test/demo", is: "runs the demo as a visitor would", may: map[string]string{"test/peer": "the binary, Python"}},
-		{at: "test/docs", is: "runs what the documents show, as a reader would", may: map[string]string{"test/peer": "the binary, free ports"}},
+		{at: "test/docs", is: "runs what the documents show, as a reader would", may: map[string]string{"test/peer": "the binary, free ports", "golang.org/x/sys/unix": "a network of its own for each page"}},
 	}
 }
 

@@ -7,7 +7,8 @@
 //
 // The blocks of one file share one shell, which starts in an empty directory; its home is empty too. The sub-directory "clone" there is a clone
 // of this tree with its uncommitted changes, and cloning github.com/muster-go/muster clones the same. In PATH are the muster of this tree and
-// the Python that has python-eureka-client.
+// the Python that has python-eureka-client. On Linux as root each page has a network of its own with nothing but loopback, so the ports that it
+// names are free; elsewhere they have to be.
 //
 // The commands that run this test themselves (make test, make test-docs, .ci/run) are not run by it.
 //

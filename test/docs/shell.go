@@ -34,7 +34,12 @@ func NewShell(t testing.TB, dir string, env []string) *Shell {
 		t.Fatal(err)
 	}
 	s := &Shell{t: t, dir: dir, stdin: w, scripts: t.TempDir()}
-	s.bash = peer.Start(t, peer.Command{Path: "bash", Args: []string{"--noprofile", "--norc"}, Dir: dir, Env: env, Stdin: r})
+	command := bash()
+	command.Dir, command.Env, command.Stdin = dir, env, r
+	s.bash = peer.Start(t, command)
+	if err := connect(command, s.bash.PID()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		s.end()
 		r.Close()
