@@ -46,19 +46,6 @@ type Driver interface {
 	Close() error
 }
 
-// Lease is a right to stay listed.
-type Lease struct {
-	Instance *Instance       // as readers will see it
-	TTL      time.Duration   // as granted; heartbeats go out every third of it
-	Lost     <-chan struct{} // closed when the driver learns that the lease is gone; nil if it cannot learn that
-}
-
-// Lapse is a lease that Renew did not extend.
-type Lapse struct {
-	Key  Key
-	Code Code // NotFound: forgotten, register again. Conflict: another owner holds the key, stop.
-}
-
 // The optional powers of drivers. Registry finds them by assertion, here and nowhere else.
 type (
 	// Lister is implemented by drivers that can name the services without watching them all.

@@ -5,13 +5,25 @@ import (
 	"time"
 )
 
-// registerPause is the most that passes between two tries to register, or to say what did not get through.
-const registerPause = 5 * time.Second
+// Lease is a right to stay listed.
+type Lease struct {
+	Instance *Instance       // as readers will see it
+	TTL      time.Duration   // as granted; heartbeats go out every third of it
+	Lost     <-chan struct{} // closed when the driver learns that the lease is gone; nil if it cannot learn that
+}
 
-// What the keeper says to the driver about registrations, and what it makes of the answers.
+// Lapse is a lease that Renew did not extend.
+type Lapse struct {
+	Key  Key
+	Code Code // NotFound: forgotten, register again. Conflict: another owner holds the key, stop.
+}
 
-// minTTL is the shortest lease that is taken at its word: heartbeats have to have an end.
-const minTTL = 100 * time.Millisecond
+const (
+	registerPause = 5 * time.Second        // at most, between two tries to register, or to say what did not get through
+	minTTL        = 100 * time.Millisecond // the shortest lease that is taken at its word: heartbeats have to have an end
+)
+
+// What follows is what the keeper says to the driver about registrations, and what it makes of the answers.
 
 // renewAll sends one heartbeat for all of gs and releases them.
 func (k *keeper) renewAll(gs []*Registration) {
