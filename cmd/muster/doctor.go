@@ -161,6 +161,7 @@ func (c *cli) examine(ctx context.Context) (*examination, error) {
 		if len(x.servers) == 0 {
 			x.servers = []answer{{Server: x.registry, Err: err, Kind: unreachable}}
 		}
+		x.view.Stale = err
 		return x, nil
 	}
 	x.view = v

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
@@ -30,7 +31,18 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			return sick(t, newLab(t), exitUnreachable, "--registry", "muster://"+html.Listener.Addr().String())
 		},
 		"M103": func(t *testing.T) []diagnosis {
-			return gathered(answer{Server: "reg:8761", Status: nativewire.Status{Epoch: "1", Journal: store.ErrLoading.Error(), Version: version()}})
+			slow := slowJournal{release: make(chan struct{})}
+			s, err := store.Open(store.Options{Journal: slow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			loading := httptest.NewServer(api.New(s, api.Options{Version: version()}))
+			defer func() {
+				loading.Close()
+				close(slow.release)
+				s.Close()
+			}()
+			return sick(t, newLab(t), exitFailed, "--timeout", "500ms", "--registry", "muster://"+loading.Listener.Addr().String())
 		},
 		"M104": func(t *testing.T) []diagnosis {
 			l := newLabWith(t, server.Options{Version: version(), Preserve: store.Preservation{Share: 0.01, Floor: 1}})
@@ -57,10 +69,18 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			l.put("ORDERS", "10.0.0.1:8080", inNamespace("live"))
 			return sick(t, l, exitFailed, "-n", "lvie")
 		},
-		"M108": func(*testing.T) []diagnosis {
-			v := noView()
-			v.Loaded, v.Fresh, v.Stale = true, time.Now().Add(-time.Minute), muster.Unavailable
-			return diagnose(&examination{view: v})
+		"M108": func(t *testing.T) []diagnosis {
+			l := newLab(t)
+			l.put("ORDERS", "10.0.0.1:8080")
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/watch") {
+					http.Error(w, "no streams here", http.StatusBadGateway)
+					return
+				}
+				l.server.Handler().ServeHTTP(w, r)
+			}))
+			defer proxy.Close()
+			return sick(t, l, exitFailed, "--timeout", "500ms", "--registry", "muster://"+proxy.Listener.Addr().String())
 		},
 		"M201": func(t *testing.T) []diagnosis {
 			l := newLab(t)
@@ -192,6 +212,20 @@ func TestOneOfSeveralServersDownIsFoundAndTheRestExamined(t *testing.T) {
 	if len(found) != 2 || found[0].Code != "M101" || found[1].Code != "M303" {
 		t.Errorf("got %+v, want M101 and M303", found)
 	}
+}
+
+// slowJournal is a disk that takes its time to be read.
+type slowJournal struct{ release chan struct{} }
+
+func (j slowJournal) Load(func(*store.Record), func(muster.Key, *muster.Intent)) (uint64, error) {
+	<-j.release
+	return 0, nil
+}
+func (slowJournal) Write(store.Batch) error { return nil }
+func (slowJournal) Sync([]store.Act) error  { return nil }
+func (slowJournal) Close() error            { return nil }
+func (slowJournal) Audit(string, string, uint64, int) ([]muster.AuditRecord, error) {
+	return nil, nil
 }
 
 // sick runs doctor on a real registry.

@@ -91,8 +91,12 @@ func findNamespace(x *examination) []symptom {
 }
 
 func findStale(x *examination) []symptom {
-	if x.view.Stale == nil || x.alone() {
+	loading := slices.ContainsFunc(x.servers, func(a answer) bool { return a.Err == nil && !a.Status.Loaded })
+	switch {
+	case x.view.Stale == nil || x.alone() || loading: // the last two are findings of their own
 		return nil
+	case !x.view.Loaded:
+		return []symptom{{What: fmt.Sprintf("it does not come at all: %v", x.view.Stale)}}
 	}
 	return []symptom{{What: fmt.Sprintf("it is from %s ago: %v", age(x.view.Fresh), x.view.Stale)}}
 }

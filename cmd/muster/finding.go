@@ -56,9 +56,9 @@ func findings() []finding {
 			Do:  "Choose with --namespace, or in the registry's URL: muster://host:8761/NAMESPACE.",
 		},
 		{
-			Code: "M108", Title: "the list is not being refreshed", find: findStale,
-			Why: "The list came, then the connection failed: what is shown is from before.",
-			Do:  "The text says why. If it stays so, look at M101 and M102.",
+			Code: "M108", Title: "the list does not come, or is not refreshed", find: findStale,
+			Why: "The server answers, but its stream of changes does not come through or has broken: what is shown is from before, or nothing.",
+			Do:  "The text says why. A proxy in between must let /api/v1/…/watch stream. If it stays so, look at M101 and M102.",
 		},
 		{
 			Code: "M201", Title: "two instances have the same address", find: findDuplicates,
