@@ -25,6 +25,7 @@ type recorder struct {
 	over   atomic.Bool // Watch has returned
 
 	mu     sync.Mutex // guards what follows
+	closed bool       // the subtest is over: what is emitted now can no longer be reported
 	seen   []emission
 	prints map[*muster.Snapshot]string // each snapshot as it was when it first came
 }
@@ -75,16 +76,25 @@ func (s *scene) newRecorder(scope []string) (*recorder, context.Context) {
 		s: s, scope: scope, cancel: cancel,
 		news: make(chan struct{}, 1), done: make(chan struct{}), prints: make(map[*muster.Snapshot]string),
 	}
-	s.Cleanup(func() { r.stop() })
+	s.Cleanup(func() {
+		r.stop()
+		r.close()
+	})
 	return r, ctx
 }
 
 // emit records and checks one table.
 func (r *recorder) emit(t *muster.Table) {
-	if !r.busy.CompareAndSwap(false, true) {
+	concurrent := !r.busy.CompareAndSwap(false, true)
+	defer r.busy.Store(false)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	if concurrent {
 		r.s.Error("emit was called while it was still running")
 	}
-	defer r.busy.Store(false)
 	if r.over.Load() {
 		r.s.Error("emit was called after Watch had returned")
 	}
@@ -92,7 +102,6 @@ func (r *recorder) emit(t *muster.Table) {
 		r.s.Error("emit was called with nil")
 		return
 	}
-	r.mu.Lock()
 	var before *muster.Table
 	if n := len(r.seen); n > 0 {
 		before = r.seen[n-1].table
@@ -103,7 +112,6 @@ func (r *recorder) emit(t *muster.Table) {
 		}
 	}
 	r.seen = append(r.seen, emission{time.Now(), t})
-	r.mu.Unlock()
 	select {
 	case r.news <- struct{}{}:
 	default:
@@ -266,6 +274,16 @@ func (r *recorder) stop() error {
 	}
 	clear(r.prints)
 	return r.err
+}
+
+// close ends the recording. In a bubble, where it costs nothing, it first waits for what is emitted behind its back.
+func (r *recorder) close() {
+	if r.s.h.Exact {
+		time.Sleep(r.s.quiet())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
 }
 
 // ids returns the IDs that t lists for service.
