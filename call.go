@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"time"
-
-	"github.com/muster-go/muster/internal/balance"
 )
 
 // Call describes one call of a service: where it may go, and what may be done when an attempt fails. Only Service is needed.
@@ -50,6 +48,7 @@ type Result struct {
 	Err     error
 	Unsent  bool          // certain that the server did not begin to work on it; false is the safe default
 	After   time.Duration // the server asked not to be called again before
+	Load    Load          // what it said of itself beside its answer
 }
 
 // ResultOf derives a Result from an error. No error is a Success. A connection that could not be made, and Rejected, are
@@ -79,14 +78,3 @@ func ResultOf(err error) Result {
 	}
 	return res
 }
-
-// Policy names a way of choosing among instances. The list is closed.
-type Policy uint8
-
-const (
-	Weighted      = Policy(balance.Weighted)      // smooth weighted rotation: shares by weight, evenly spread
-	Random        = Policy(balance.Random)        // any, evenly
-	RoundRobin    = Policy(balance.RoundRobin)    // each in turn, regardless of weight
-	Sticky        = Policy(balance.Sticky)        // the last one used, as long as it may get traffic
-	OtherThanLast = Policy(balance.OtherThanLast) // any but the last one used
-)
