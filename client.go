@@ -175,7 +175,7 @@ func (c *Client) rebuild(p *pool, snap *Snapshot) {
 		m := &next.members[i]
 		choices[i] = balance.Member{Target: m.target, Weight: m.weight, Zone: m.in.Zone, Tier: m.in.Tier}
 	}
-	next.choose = balance.NewPool(balance.Policy(c.opt.Policy), c.opt.Zone, choices, prev)
+	next.choose = balance.NewPool(balance.Config{Policy: balance.Policy(c.opt.Policy), Zone: c.opt.Zone}, 0, choices, prev)
 	p.now.Store(next)
 }
 

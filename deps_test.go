@@ -33,7 +33,10 @@ func rooms() []room {
 			},
 			not: []string{"net/http", "encoding/xml", "html/template", "text/template"},
 		},
-		{at: "internal/balance", is: "pure arithmetic over targets: a simulation drives it without the root"},
+		{
+			at: "internal/balance", is: "pure arithmetic over targets: a simulation drives it without the root",
+			may: map[string]string{"internal/guard": "each target watches its own outcomes for outliers"},
+		},
 		{at: "internal/guard", is: "pure arithmetic over outcomes: a simulation drives it without the root"},
 
 		{at: "internal/eurekawire", is: "bytes to Eureka's own words and back; both halves translate those to the root's by themselves"},

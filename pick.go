@@ -46,7 +46,7 @@ func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) 
 	now := c.now()
 	i := -1
 	if call.Match == nil {
-		i = cs.choose.Pick(now, tried)
+		i = cs.choose.Pick(now, 0, tried)
 	} else {
 		i = cs.match(call.Match, c.opt.Zone, tried)
 	}
@@ -70,7 +70,7 @@ func (p Pick) Done(res Result) {
 	f.client, f.target = nil, nil
 	c.flight.Put(f)
 	now := c.now()
-	t.End(now, now-began, balance.Outcome(res.Outcome))
+	t.End(now, now-began, balance.Result{Outcome: balance.Outcome(res.Outcome)})
 }
 
 // others counts those that accept says yes to and that were not tried.

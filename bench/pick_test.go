@@ -38,12 +38,12 @@ func BenchmarkPick(b *testing.B) {
 
 func pickAlone(b *testing.B, policy balance.Policy, n, callers int, floor func(n int) int) {
 	var pool atomic.Pointer[balance.Pool]
-	pool.Store(balance.NewPool(policy, "", members(n), nil))
+	pool.Store(balance.NewPool(balance.Config{Policy: policy}, 0, members(n), nil))
 	var list atomic.Pointer[[]balance.Member]
 	list.Store(new(members(n)))
 	Pair{
 		Work: each(callers, picks, func() {
-			if pool.Load().Pick(0, nil) < 0 {
+			if pool.Load().Pick(0, 0, nil) < 0 {
 				b.Error("nobody was picked")
 			}
 		}),
@@ -93,13 +93,13 @@ func pickDone(b *testing.B, n, callers int) {
 // BenchmarkPickerUpdate replaces the list of a picker after one weight changed. The floor copies the list.
 func BenchmarkPickerUpdate(b *testing.B) {
 	all := members(10_000)
-	pool := balance.NewPool(balance.Weighted, "", all, nil)
+	pool := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, all, nil)
 	var kept []balance.Member
 	Pair{
 		Work: Side{N: 200, Heap: ownHeap, Do: func(n int) []time.Duration {
 			for i := range n {
 				all[i].Weight = 1 + all[i].Weight%10
-				pool = balance.NewPool(balance.Weighted, "", all, pool)
+				pool = balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, all, pool)
 			}
 			return nil
 		}},

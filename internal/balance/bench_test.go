@@ -59,11 +59,11 @@ func BenchmarkPick(b *testing.B) {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/n=%d", policy.name, n), func(b *testing.B) {
 				var pool atomic.Pointer[balance.Pool]
-				pool.Store(balance.NewPool(policy.policy, "", membersOfWeights(n, byTens), nil))
+				pool.Store(balance.NewPool(balance.Config{Policy: policy.policy}, 0, membersOfWeights(n, byTens), nil))
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
-						if pool.Load().Pick(0, nil) < 0 {
+						if pool.Load().Pick(0, 0, nil) < 0 {
 							b.Error("no pick")
 						}
 					}
@@ -78,12 +78,12 @@ func BenchmarkPickTried(b *testing.B) {
 	for _, policy := range policies {
 		b.Run(policy.name+"/n=100", func(b *testing.B) {
 			members := membersOfWeights(100, byTens)
-			pool := balance.NewPool(policy.policy, "", members, nil)
+			pool := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					tried := [1]*balance.Target{members[7].Target}
-					if pool.Pick(0, tried[:]) < 0 {
+					if pool.Pick(0, 0, tried[:]) < 0 {
 						b.Error("no pick")
 					}
 				}
@@ -108,15 +108,15 @@ func BenchmarkPickBeginEnd(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint("Weighted/n=", n), func(b *testing.B) {
 			members := membersOfWeights(n, byTens)
-			pool := balance.NewPool(balance.Weighted, "", members, nil)
+			pool := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					began := int64(time.Since(start))
-					t := members[pool.Pick(began, nil)].Target
+					t := members[pool.Pick(began, 0, nil)].Target
 					t.Begin(began)
 					now := int64(time.Since(start))
-					t.End(now, now-began, balance.Success)
+					t.End(now, now-began, balance.Result{})
 				}
 			})
 		})
@@ -129,12 +129,12 @@ func BenchmarkUpdate(b *testing.B) {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/n=%d", policy.name, n), func(b *testing.B) {
 				members := membersOfWeights(n, byTens)
-				pool := balance.NewPool(policy.policy, "", members, nil)
-				pool.Pick(0, nil)
+				pool := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
+				pool.Pick(0, 0, nil)
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
 					members[i%n].Weight = 1 + i%10
-					pool = balance.NewPool(policy.policy, "", members, pool)
+					pool = balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, pool)
 				}
 			})
 		}
@@ -147,7 +147,7 @@ func BenchmarkUpdate(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			balance.NewPool(balance.Weighted, "a", members, nil)
+			balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "a"}, 0, members, nil)
 		}
 	})
 }

@@ -7,7 +7,7 @@ type other struct {
 	recall *recall
 }
 
-func (o *other) pick(_ int64, tried []*Target) int {
+func (o *other) pick(_ int64, _ uint64, tried []*Target) int {
 	next := o.draw(tried, o.recall.last.Load())
 	if next < 0 {
 		next = o.draw(tried, -1)

@@ -8,7 +8,7 @@ import (
 
 func TestRandomIsUniformWhateverTheWeights(t *testing.T) {
 	const n, picks = 10, 100_000
-	p := balance.NewPool(balance.Random, "", membersOfWeights(n, byTens), nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Random}, 0, membersOfWeights(n, byTens), nil)
 	chi2 := 0.0
 	for _, got := range share(t, p, picks, n) {
 		d := float64(got) - picks/n
@@ -21,7 +21,7 @@ func TestRandomIsUniformWhateverTheWeights(t *testing.T) {
 
 func TestRandomIsUniformAmongTheUntried(t *testing.T) {
 	members := membersOfWeights(20, equal)
-	p := balance.NewPool(balance.Random, "", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Random}, 0, members, nil)
 	var tried []*balance.Target
 	for i, m := range members {
 		if i != 4 && i != 13 {
@@ -35,10 +35,10 @@ func TestRandomIsUniformAmongTheUntried(t *testing.T) {
 }
 
 func TestRoundRobinTurnsWhateverTheWeights(t *testing.T) {
-	p := balance.NewPool(balance.RoundRobin, "", membersOfWeights(5, byTens), nil)
-	at := p.Pick(0, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin}, 0, membersOfWeights(5, byTens), nil)
+	at := p.Pick(0, 0, nil)
 	for range 50 {
-		next := p.Pick(0, nil)
+		next := p.Pick(0, 0, nil)
 		if next != (at+1)%5 {
 			t.Fatalf("after %d came %d", at, next)
 		}
@@ -48,11 +48,11 @@ func TestRoundRobinTurnsWhateverTheWeights(t *testing.T) {
 
 func TestRoundRobinGoesOnAfterAnUpdate(t *testing.T) {
 	members := membersOfWeights(5, equal)
-	p := balance.NewPool(balance.RoundRobin, "", members, nil)
-	at := p.Pick(0, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin}, 0, members, nil)
+	at := p.Pick(0, 0, nil)
 	for range 20 {
-		p = balance.NewPool(balance.RoundRobin, "", members, p)
-		next := p.Pick(0, nil)
+		p = balance.NewPool(balance.Config{Policy: balance.RoundRobin}, 0, members, p)
+		next := p.Pick(0, 0, nil)
 		if next != (at+1)%5 {
 			t.Fatalf("after %d came %d in the next pool", at, next)
 		}
@@ -62,13 +62,13 @@ func TestRoundRobinGoesOnAfterAnUpdate(t *testing.T) {
 
 func TestRoundRobinGivesTheNeighbourOfADeadMemberNoDoubleShare(t *testing.T) {
 	members := membersOfWeights(4, equal)
-	p := balance.NewPool(balance.RoundRobin, "", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin}, 0, members, nil)
 	tried := []*balance.Target{members[1].Target}
 	counts := make([]int, 4)
 	for range 3000 { // a call each; one that meets member 1 fails and is tried again
-		i := p.Pick(0, nil)
+		i := p.Pick(0, 0, nil)
 		if i == 1 {
-			i = p.Pick(0, tried)
+			i = p.Pick(0, 0, tried)
 		}
 		counts[i]++
 	}
@@ -82,19 +82,19 @@ func TestRoundRobinGivesTheNeighbourOfADeadMemberNoDoubleShare(t *testing.T) {
 
 func TestStickyStaysUntilItsTargetIsTried(t *testing.T) {
 	members := membersOfWeights(10, equal)
-	p := balance.NewPool(balance.Sticky, "", members, nil)
-	first := p.Pick(0, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, nil)
+	first := p.Pick(0, 0, nil)
 	for range 100 {
-		if got := p.Pick(0, nil); got != first {
+		if got := p.Pick(0, 0, nil); got != first {
 			t.Fatalf("moved from %d to %d without a reason", first, got)
 		}
 	}
-	second := p.Pick(0, []*balance.Target{members[first].Target})
+	second := p.Pick(0, 0, []*balance.Target{members[first].Target})
 	if second == first {
 		t.Fatalf("stayed with %d, which has been tried", first)
 	}
 	for range 100 {
-		if got := p.Pick(0, nil); got != second {
+		if got := p.Pick(0, 0, nil); got != second {
 			t.Fatalf("moved from %d to %d without a reason", second, got)
 		}
 	}
@@ -104,7 +104,7 @@ func TestStickyStartsAtRandom(t *testing.T) {
 	members := membersOfWeights(4, equal)
 	counts := make([]int, 4)
 	for range 400 {
-		counts[balance.NewPool(balance.Sticky, "", members, nil).Pick(0, nil)]++
+		counts[balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, nil).Pick(0, 0, nil)]++
 	}
 	if min(counts[0], counts[1], counts[2], counts[3]) < 40 {
 		t.Errorf("400 clients stick to members %v, want about 100 each", counts)
@@ -113,13 +113,13 @@ func TestStickyStartsAtRandom(t *testing.T) {
 
 func TestStickyFollowsItsTargetIntoTheNextPool(t *testing.T) {
 	members := membersOfWeights(10, equal)
-	p := balance.NewPool(balance.Sticky, "", members, nil)
-	target := members[p.Pick(0, nil)].Target
+	p := balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, nil)
+	target := members[p.Pick(0, 0, nil)].Target
 	for range 20 { // the list turns, its target moves
 		members = append(members[1:], members[0])
-		p = balance.NewPool(balance.Sticky, "", members, p)
+		p = balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, p)
 	}
-	if got := members[p.Pick(0, nil)].Target; got != target {
+	if got := members[p.Pick(0, 0, nil)].Target; got != target {
 		t.Error("the target used before is still there, but another was picked")
 	}
 }
@@ -130,16 +130,16 @@ func TestStickyMovesWhenItsTargetLeft(t *testing.T) {
 		"at weight 0": func(m *balance.Member) { m.Weight = 0 },
 	} {
 		members := membersOfWeights(3, equal)
-		p := balance.NewPool(balance.Sticky, "", members, nil)
-		old := p.Pick(0, nil)
+		p := balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, nil)
+		old := p.Pick(0, 0, nil)
 		target := members[old].Target
 		leave(&members[old])
-		p = balance.NewPool(balance.Sticky, "", members, p)
-		got := p.Pick(0, nil)
+		p = balance.NewPool(balance.Config{Policy: balance.Sticky}, 0, members, p)
+		got := p.Pick(0, 0, nil)
 		if members[got].Target == target {
 			t.Errorf("%s: picked again", name)
 		}
-		if again := p.Pick(0, nil); again != got {
+		if again := p.Pick(0, 0, nil); again != got {
 			t.Errorf("%s: moved on from %d to %d", name, got, again)
 		}
 	}
@@ -147,14 +147,14 @@ func TestStickyMovesWhenItsTargetLeft(t *testing.T) {
 
 func TestStickyStaysInAnotherZoneOnceItIsThere(t *testing.T) {
 	members := membersIn("a0", "b0")
-	p := balance.NewPool(balance.Sticky, "a", members, nil)
-	if got := p.Pick(0, nil); got != 0 {
+	p := balance.NewPool(balance.Config{Policy: balance.Sticky, Zone: "a"}, 0, members, nil)
+	if got := p.Pick(0, 0, nil); got != 0 {
 		t.Fatalf("first pick %d, want the own zone's", got)
 	}
-	if got := p.Pick(0, []*balance.Target{members[0].Target}); got != 1 {
+	if got := p.Pick(0, 0, []*balance.Target{members[0].Target}); got != 1 {
 		t.Fatalf("after the own zone was tried: %d, want the other zone's", got)
 	}
-	if got := p.Pick(0, nil); got != 1 {
+	if got := p.Pick(0, 0, nil); got != 1 {
 		t.Errorf("the next call went back to %d, which had failed", got)
 	}
 }
@@ -162,14 +162,14 @@ func TestStickyStaysInAnotherZoneOnceItIsThere(t *testing.T) {
 func TestOtherThanLastNeverRepeatsWithTwoOrMore(t *testing.T) {
 	for n := 2; n <= 5; n++ {
 		members := membersOfWeights(n, equal)
-		p := balance.NewPool(balance.OtherThanLast, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: balance.OtherThanLast}, 0, members, nil)
 		last := -1
 		counts := make([]int, n)
 		for k := range 3000 {
 			if k%10 == 0 {
-				p = balance.NewPool(balance.OtherThanLast, "", members, p) // remembers across pools
+				p = balance.NewPool(balance.Config{Policy: balance.OtherThanLast}, 0, members, p) // remembers across pools
 			}
-			i := p.Pick(0, nil)
+			i := p.Pick(0, 0, nil)
 			if i == last {
 				t.Fatalf("%d members: %d twice in a row", n, i)
 			}
@@ -186,24 +186,24 @@ func TestOtherThanLastNeverRepeatsWithTwoOrMore(t *testing.T) {
 
 func TestOtherThanLastTakesTheLastWhenTheRestIsTried(t *testing.T) {
 	members := membersOfWeights(3, equal)
-	p := balance.NewPool(balance.OtherThanLast, "", members, nil)
-	last := p.Pick(0, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.OtherThanLast}, 0, members, nil)
+	last := p.Pick(0, 0, nil)
 	var rest []*balance.Target
 	for i, m := range members {
 		if i != last {
 			rest = append(rest, m.Target)
 		}
 	}
-	if got := p.Pick(0, rest); got != last {
+	if got := p.Pick(0, 0, rest); got != last {
 		t.Errorf("picked %d, want %d: the only one that has not been tried", got, last)
 	}
 }
 
 func TestOtherThanLastPrefersItsOnlyNeighbourToAnotherZone(t *testing.T) {
 	members := membersIn("a0", "b0", "b0")
-	p := balance.NewPool(balance.OtherThanLast, "a", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.OtherThanLast, Zone: "a"}, 0, members, nil)
 	for range 10 {
-		if got := p.Pick(0, nil); got != 0 {
+		if got := p.Pick(0, 0, nil); got != 0 {
 			t.Fatalf("picked %d, want the only one of the own zone", got)
 		}
 	}
@@ -213,10 +213,10 @@ func TestPolicyMayChangeBetweenPools(t *testing.T) {
 	for _, before := range policies {
 		for _, after := range policies {
 			members := membersOfWeights(5, equal)
-			p := balance.NewPool(before.policy, "", members, nil)
-			p.Pick(0, nil)
-			p = balance.NewPool(after.policy, "", members[:3], p)
-			if got := p.Pick(0, nil); got < 0 || got > 2 {
+			p := balance.NewPool(balance.Config{Policy: before.policy}, 0, members, nil)
+			p.Pick(0, 0, nil)
+			p = balance.NewPool(balance.Config{Policy: after.policy}, 0, members[:3], p)
+			if got := p.Pick(0, 0, nil); got < 0 || got > 2 {
 				t.Errorf("%s after %s: picked %d of 3", after.name, before.name, got)
 			}
 		}

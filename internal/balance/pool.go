@@ -10,6 +10,7 @@
 package balance
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -19,19 +20,47 @@ import (
 type Policy uint8
 
 const (
-	Weighted      Policy = iota // in proportion to the weights, evenly spread over time
+	Adaptive      Policy = iota // by what the targets say of themselves when asked; PeakEWMA for those that cannot be asked
+	Weighted                    // in proportion to the weights, evenly spread over time
 	Random                      // uniformly at random, whatever the weights
 	RoundRobin                  // one after the other, whatever the weights
 	Sticky                      // the last used while it is there and not tried, else at random
 	OtherThanLast               // at random among those that were not used last
+	LeastRequest                // the one with the fewest attempts in flight for its weight
+	PeakEWMA                    // of two, the one with the lower latency, attempts in flight and failures for its weight
+	Maglev                      // by the key of the call, with bounded load
 )
+
+// Mode says whether a filter acts (Enforce), is computed and shown but changes nothing (Shadow), or is not there (Off).
+type Mode uint8
+
+const (
+	Enforce Mode = iota
+	Shadow
+	Off
+)
+
+// Config is what a pool is built by. The zero value has no zone of its own and every filter on.
+type Config struct {
+	Policy Policy
+	Zone   string // of the caller; "": all members count as near
+	Seed   uint64 // of the caller: which subset is its own. The same seed and members give the same subset
+
+	Zones     Mode // prefer the caller's zone
+	Tiers     Mode // prefer lower tiers
+	Ejection  Mode // leave outliers alone for a while
+	SlowStart Mode // give little to members that are new or back, and more as time passes
+	Subset    Mode // of many members, use some
+}
 
 // Member is a target as a pool sees it.
 type Member struct {
-	Target *Target
-	Weight int    // share under Weighted; a member of weight 0 or less is never picked, whatever the policy
-	Zone   string // compared with the caller's
-	Tier   int    // lower tiers come first
+	Target   *Target
+	Weight   int    // share of the calls; a member of weight 0 or less is never picked, whatever the policy
+	Capacity int    // weight that it would have if it were well; missing capacity makes others' zones and tiers help out
+	Zone     string // compared with the caller's
+	Tier     int    // lower tiers come first
+	Probe    bool   // it can be asked for its load
 }
 
 // Pool is an immutable set of members under a policy. The zero value is an empty pool. Safe for concurrent use.
@@ -50,13 +79,13 @@ type Pool struct {
 // -1 if all of the group have been tried. A new policy is a Policy constant, a file with a picker, and a case each in
 // newPicker and Pool.Pick.
 type picker interface {
-	pick(now int64, tried []*Target) int
+	pick(now int64, key uint64, tried []*Target) int
 }
 
-// NewPool arranges members for a caller in zone; with zone "" all members count as near. It keeps no reference to the
-// slice. prev, which may be nil, is the pool this one replaces: it hands over the position in the rotation and the
-// target used last.
-func NewPool(policy Policy, zone string, members []Member, prev *Pool) *Pool {
+// NewPool arranges members. It keeps no reference to the slice. prev, which may be nil, is the pool this one replaces: it
+// hands over the position in the rotation, the target used last and what was learnt by asking.
+func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
+	policy, zone := c.Policy, c.Zone
 	p := &Pool{}
 	if prev != nil {
 		p.turn = prev.turn
@@ -93,30 +122,42 @@ func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
 func (p *Pool) Len() int { return p.size }
 
 // Pick returns the index, in the slice NewPool was given, of a member that is not in tried, or -1 if none is left. It
-// does not count the pick: Target.Begin does.
-func (p *Pool) Pick(now int64, tried []*Target) int {
+// does not count the pick: Target.Begin does. key is the hash of what Maglev goes by, see Key; 0 is none.
+func (p *Pool) Pick(now int64, key uint64, tried []*Target) int {
 	for _, g := range p.groups {
-		if i := pick(g, now, tried); i >= 0 {
+		if i := pick(g, now, key, tried); i >= 0 {
 			return i
 		}
 	}
 	return -1
 }
 
+// Due is when the pool should be built anew although nothing else has changed.
+func (p *Pool) Due() int64 { return math.MaxInt64 }
+
+// Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody.
+func (p *Pool) Probe(now int64) int { return -1 }
+
+// Probed hands in what the member of an index answered.
+func (p *Pool) Probed(now int64, i int, l Load) {}
+
+// Key turns what a call goes by into what Pick takes; it is never 0.
+func Key(s string) uint64 { return max(hashOf(s), 1) }
+
 // pick calls g.pick, by a switch rather than through the interface: the compiler then sees that tried does not escape,
 // and a caller's array of tried targets stays on its stack.
-func pick(g picker, now int64, tried []*Target) int {
+func pick(g picker, now int64, key uint64, tried []*Target) int {
 	switch g := g.(type) {
 	case *weighted:
-		return g.pick(now, tried)
+		return g.pick(now, key, tried)
 	case *random:
-		return g.pick(now, tried)
+		return g.pick(now, key, tried)
 	case *roundRobin:
-		return g.pick(now, tried)
+		return g.pick(now, key, tried)
 	case *sticky:
-		return g.pick(now, tried)
+		return g.pick(now, key, tried)
 	case *other:
-		return g.pick(now, tried)
+		return g.pick(now, key, tried)
 	}
 	panic("balance: a picker without a case in pick")
 }

@@ -49,7 +49,7 @@ func share(t testing.TB, p *balance.Pool, n, members int, tried ...*balance.Targ
 	t.Helper()
 	counts := make([]int, members)
 	for range n {
-		i := p.Pick(0, tried)
+		i := p.Pick(0, 0, tried)
 		if i < 0 {
 			t.Fatal("no member left to pick")
 		}
@@ -66,8 +66,8 @@ func TestEmptyPoolPicksNothing(t *testing.T) {
 			"negative weights":  membersOfWeights(2, func(int) int { return -4 }),
 			"weight 0, far off": {{Target: new(balance.Target), Zone: "b", Tier: 3}},
 		} {
-			p := balance.NewPool(policy.policy, "a", members, nil)
-			if got := p.Pick(0, nil); got != -1 || p.Len() != 0 {
+			p := balance.NewPool(balance.Config{Policy: policy.policy, Zone: "a"}, 0, members, nil)
+			if got := p.Pick(0, 0, nil); got != -1 || p.Len() != 0 {
 				t.Errorf("%s, %s: picked %d of %d, want -1 of 0", policy.name, name, got, p.Len())
 			}
 		}
@@ -77,11 +77,11 @@ func TestEmptyPoolPicksNothing(t *testing.T) {
 func TestZeroPoolIsEmptyAndCanBeReplaced(t *testing.T) {
 	for _, policy := range policies {
 		var zero balance.Pool
-		if got := zero.Pick(0, nil); got != -1 || zero.Len() != 0 {
+		if got := zero.Pick(0, 0, nil); got != -1 || zero.Len() != 0 {
 			t.Errorf("%s: picked %d of %d, want -1 of 0", policy.name, got, zero.Len())
 		}
-		p := balance.NewPool(policy.policy, "", membersOfWeights(1, equal), &zero)
-		if got := p.Pick(0, nil); got != 0 {
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, membersOfWeights(1, equal), &zero)
+		if got := p.Pick(0, 0, nil); got != 0 {
 			t.Errorf("%s: picked %d from the pool that replaced it, want 0", policy.name, got)
 		}
 	}
@@ -90,11 +90,11 @@ func TestZeroPoolIsEmptyAndCanBeReplaced(t *testing.T) {
 func TestSingleMemberIsAlwaysPicked(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(1, equal)
-		p := balance.NewPool(policy.policy, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 		if got := share(t, p, 100, 1); got[0] != 100 || p.Len() != 1 {
 			t.Errorf("%s: %d of 100 picks, %d members", policy.name, got[0], p.Len())
 		}
-		if got := p.Pick(0, []*balance.Target{members[0].Target}); got != -1 {
+		if got := p.Pick(0, 0, []*balance.Target{members[0].Target}); got != -1 {
 			t.Errorf("%s: picked %d again after it was tried", policy.name, got)
 		}
 	}
@@ -103,7 +103,7 @@ func TestSingleMemberIsAlwaysPicked(t *testing.T) {
 func TestWeightZeroIsNeverPicked(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(6, func(i int) int { return i % 2 * 10 })
-		p := balance.NewPool(policy.policy, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 		counts := share(t, p, 10_000, 6)
 		if counts[0]+counts[2]+counts[4] != 0 {
 			t.Errorf("%s: picks by member %v, want none for weight 0", policy.name, counts)
@@ -118,18 +118,18 @@ func TestOwnZoneComesFirstThenLowerTiers(t *testing.T) {
 	members := membersIn("b1", "a2", "b0", "a0", "a2", "b1", "a0")
 	order := [][]int{{3, 6}, {1, 4}, {2}, {0, 5}} // by group, as asked from zone a
 	for _, policy := range policies {
-		p := balance.NewPool(policy.policy, "a", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy, Zone: "a"}, 0, members, nil)
 		var tried []*balance.Target
 		for _, group := range order {
 			for range group {
-				i := p.Pick(0, tried)
+				i := p.Pick(0, 0, tried)
 				if !slices.Contains(group, i) {
 					t.Fatalf("%s: pick %d after %d tried, want one of %v", policy.name, i, len(tried), group)
 				}
 				tried = append(tried, members[i].Target)
 			}
 		}
-		if got := p.Pick(0, tried); got != -1 {
+		if got := p.Pick(0, 0, tried); got != -1 {
 			t.Errorf("%s: picked %d after all were tried", policy.name, got)
 		}
 	}
@@ -142,7 +142,7 @@ func TestWithoutAZoneAllAreNear(t *testing.T) {
 		if policy.policy == balance.Sticky {
 			continue // stays with one
 		}
-		counts := share(t, balance.NewPool(policy.policy, "", members, nil), 3000, 4)
+		counts := share(t, balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil), 3000, 4)
 		if min(counts[0], counts[1], counts[2]) < 800 || counts[3] != 0 {
 			t.Errorf("%s: picks by member %v, want about 1000 for each of tier 0, none for tier 1", policy.name, counts)
 		}
@@ -152,8 +152,8 @@ func TestWithoutAZoneAllAreNear(t *testing.T) {
 func TestOtherZonesServeWhenNoneIsInTheOwn(t *testing.T) {
 	members := membersIn("b1", "c0", "b0")
 	for _, policy := range policies {
-		p := balance.NewPool(policy.policy, "a", members, nil)
-		if got := p.Pick(0, nil); got != 1 && got != 2 {
+		p := balance.NewPool(balance.Config{Policy: policy.policy, Zone: "a"}, 0, members, nil)
+		if got := p.Pick(0, 0, nil); got != 1 && got != 2 {
 			t.Errorf("%s: picked %d, want 1 or 2: the lowest tier of the other zones", policy.name, got)
 		}
 	}
@@ -166,11 +166,11 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		members[i].Tier = (i * 7) % 50 // fifty tiers, ten members each, mixed
 		members[i].Zone = string(rune('a' + i%2))
 	}
-	p := balance.NewPool(balance.RoundRobin, "a", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin, Zone: "a"}, 0, members, nil)
 	var tried []*balance.Target
 	last := -1
 	for range n {
-		i := p.Pick(0, tried)
+		i := p.Pick(0, 0, tried)
 		rank := members[i].Tier
 		if members[i].Zone != "a" {
 			rank += 1000
@@ -181,7 +181,7 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		last, tried = rank, append(tried, members[i].Target)
 	}
 
-	p = balance.NewPool(balance.Random, "a", members, nil)
+	p = balance.NewPool(balance.Config{Policy: balance.Random, Zone: "a"}, 0, members, nil)
 	counts := share(t, p, 2000, n, tried[:n/2-10]...) // only the last tier of zone a is left: 48
 	for i, got := range counts {
 		if want := members[i].Tier == 48; want != (got > 100) {
@@ -211,22 +211,22 @@ func TestPickReachesEveryMemberOnceWhateverIsTried(t *testing.T) {
 		zone := rapid.SampledFrom([]string{"", "a"}).Draw(t, "own zone")
 		var p *balance.Pool
 		if rapid.Bool().Draw(t, "replaces another") {
-			p = balance.NewPool(policy, zone, members[:n/2], nil)
-			p.Pick(0, nil)
+			p = balance.NewPool(balance.Config{Policy: policy, Zone: zone}, 0, members[:n/2], nil)
+			p.Pick(0, 0, nil)
 		}
-		p = balance.NewPool(policy, zone, members, p)
+		p = balance.NewPool(balance.Config{Policy: policy, Zone: zone}, 0, members, p)
 		if p.Len() != want {
 			t.Fatalf("Len %d, want %d", p.Len(), want)
 		}
 		var tried []*balance.Target
 		for range want {
-			i := p.Pick(0, tried)
+			i := p.Pick(0, 0, tried)
 			if i < 0 || members[i].Weight <= 0 || slices.Contains(tried, members[i].Target) {
 				t.Fatalf("picked %d with %d of %d tried", i, len(tried), want)
 			}
 			tried = append(tried, members[i].Target)
 		}
-		if i := p.Pick(0, tried); i != -1 {
+		if i := p.Pick(0, 0, tried); i != -1 {
 			t.Fatalf("picked %d after all were tried", i)
 		}
 	})
@@ -235,14 +235,14 @@ func TestPickReachesEveryMemberOnceWhateverIsTried(t *testing.T) {
 func TestPickAllocatesNothing(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(100, byTens)
-		p := balance.NewPool(policy.policy, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 		if n := testing.AllocsPerRun(1000, func() {
 			tried := [2]*balance.Target{}
 			for k := range tried {
-				i := p.Pick(0, tried[:k])
+				i := p.Pick(0, 0, tried[:k])
 				tried[k] = members[i].Target
 				tried[k].Begin(1)
-				tried[k].End(2, 1, balance.Failure)
+				tried[k].End(2, 1, balance.Result{Outcome: balance.Failure})
 			}
 		}); n != 0 {
 			t.Errorf("%s: %v allocations for two attempts, want 0", policy.name, n)
@@ -254,9 +254,9 @@ func TestPoolForgetsTheCallersSlice(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(4, equal)
 		targets := []*balance.Target{members[0].Target, members[1].Target, members[2].Target}
-		p := balance.NewPool(policy.policy, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 		clear(members)
-		if got := p.Pick(0, targets); got != 3 {
+		if got := p.Pick(0, 0, targets); got != 3 {
 			t.Errorf("%s: picked %d after the slice was reused, want 3", policy.name, got)
 		}
 	}
@@ -265,7 +265,7 @@ func TestPoolForgetsTheCallersSlice(t *testing.T) {
 func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 	for _, policy := range policies {
 		members := membersOfWeights(20, byTens)
-		p := balance.NewPool(policy.policy, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -274,7 +274,7 @@ func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 					if n%3 == 0 {
 						tried = tried[:0]
 					}
-					i := p.Pick(int64(n), tried)
+					i := p.Pick(int64(n), 0, tried)
 					if i < 0 || slices.Contains(tried, members[i].Target) {
 						t.Errorf("%s: picked %d with %d tried", policy.name, i, len(tried))
 						return
@@ -284,7 +284,7 @@ func TestPoolIsSafeForConcurrentUse(t *testing.T) {
 			})
 		}
 		for range 50 { // meanwhile the instances change
-			balance.NewPool(policy.policy, "", members, p)
+			balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, p)
 		}
 		wg.Wait()
 	}

@@ -5,7 +5,7 @@ import "math/rand/v2"
 // random picks uniformly: no memory, nothing shared between processors.
 type random struct{ group }
 
-func (r *random) pick(_ int64, tried []*Target) int { return r.draw(tried, -1) }
+func (r *random) pick(_ int64, _ uint64, tried []*Target) int { return r.draw(tried, -1) }
 
 // draw picks uniformly among the members that are neither tried nor the one of index except, or returns -1.
 func (r *random) draw(tried []*Target, except int64) int {

@@ -7,7 +7,7 @@ type roundRobin struct {
 	turn *turn
 }
 
-func (r *roundRobin) pick(_ int64, tried []*Target) int {
+func (r *roundRobin) pick(_ int64, _ uint64, tried []*Target) int {
 	if len(tried) == 0 {
 		return int(r.index[r.turn.next()%uint64(len(r.index))])
 	}

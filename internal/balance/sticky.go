@@ -9,12 +9,12 @@ type sticky struct {
 	recall *recall
 }
 
-func (s *sticky) pick(now int64, tried []*Target) int {
+func (s *sticky) pick(now int64, key uint64, tried []*Target) int {
 	last := s.recall.last.Load()
 	if s.usable(last, tried) {
 		return int(last)
 	}
-	next := s.random.pick(now, tried)
+	next := s.random.pick(now, key, tried)
 	if next < 0 {
 		return -1
 	}

@@ -1,9 +1,11 @@
 package balance
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
+	"unsafe"
+
+	"github.com/muster-go/muster/internal/guard"
 )
 
 // Outcome is how an attempt ended, as far as its target is to be judged by it.
@@ -15,8 +17,24 @@ const (
 	Excluded                // says nothing about the target: canceled by the caller, refused before it was sent
 )
 
+// Result is how an attempt ended.
+type Result struct {
+	Outcome   Outcome
+	Unreached bool  // it reached nobody: the connection could not be made
+	Busy      bool  // the target refused it for want of room (429, 503)
+	After     int64 // ns for which the target asked to be left alone; 0 if it did not
+}
+
+// Load is what a target says of itself.
+type Load struct {
+	InFlight int   // requests inside, waiting ones included
+	Latency  int64 // ns: median of the requests that came while about as many were inside; 0: not known
+	Draining bool  // it is about to stop
+}
+
 // Target is what one client knows of one (instance, scheme). It outlives snapshots and pools: whoever rebuilds a pool
-// hands in the same Target again, so nothing learnt is lost. The zero value is ready to use.
+// hands in the same Target again, so nothing learnt is lost. The zero value is ready to use, and has no identity: see
+// NewTarget. A target belongs to one line of pools, each of which replaces the one before.
 //
 // All methods are safe for concurrent use, take no lock and allocate nothing.
 type Target struct {
@@ -25,11 +43,39 @@ type Target struct {
 	failures  atomic.Int64
 	excluded  atomic.Int64
 	lastUsed  atomic.Int64
-	latency   atomic.Uint64 // a packed average, see average
+	latency   atomic.Uint64 // a packed average, see average: what is shown
+	peak      atomic.Uint64 // a packed average that rises at once and falls slowly: what is chosen by, see cost.go
+	health    atomic.Uint64 // a packed average of 1 for a failure, 0 for a success; 0: none failed, see cost.go
+	shunned   atomic.Int64  // until then it asked to be left alone, or had no room
+	fresh     atomic.Int64  // when its slow start began; 0: it has none
+	draining  atomic.Bool   // it said that it is about to stop
+	at        atomic.Uint32 // its index in the newest pool's members; only a hint
+	hash      uint64        // of its ID
+	outlier   guard.Outlier
 
-	// 128 bytes in all, which is also an allocation size class: two targets never share a cache line, nor a pair of
+	// 256 bytes in all, which is also an allocation size class: two targets never share a cache line, nor a pair of
 	// lines that the processor fetches together.
-	_ [128 - 6*8]byte
+	_ [256 - 12*8 - unsafe.Sizeof(guard.Outlier{})]byte
+}
+
+// NewTarget returns a target for the instance of that ID, which rendezvous and Maglev hashing go by.
+func NewTarget(id string) *Target { return &Target{hash: hashOf(id)} }
+
+// hashOf is FNV-1a with a finalizer that spreads short, similar names. It must be the same in every process: callers that
+// share a key must agree on its target.
+// Sources: Fowler, Noll, Vo; the finalizer of MurmurHash3 (A. Appleby).
+func hashOf(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return mix(h)
+}
+
+func mix(h uint64) uint64 {
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 // Stats is a reading of a Target. Each field is exact; they are read one after the other while calls go on, so they may
@@ -49,29 +95,32 @@ func (t *Target) Begin(now int64) {
 	t.lastUsed.Store(now)
 }
 
-// End counts an attempt that began took nanoseconds ago as ended.
+// End counts an attempt that began took nanoseconds ago as ended. It reports whether pools that hold the target should be
+// built anew: it has become an outlier.
 //
 // Latency takes in every success, and a failure only when it was slower than the average: a target that refuses at once
 // must not look like a fast one, and one that times out must not keep its good name. Excluded attempts leave it alone.
-func (t *Target) End(now, took int64, outcome Outcome) {
+func (t *Target) End(now, took int64, res Result) (stale bool) {
 	t.inFlight.Add(-1)
-	switch outcome {
+	took = max(took, 1)
+	switch res.Outcome {
 	case Success:
 		t.successes.Add(1)
+		t.outlier.Success(now)
+		t.learn(now, took, res)
 	case Failure:
-		t.failures.Add(1)
+		failures := t.failures.Add(1)
+		stale = t.outlier.Failure(now, res.Unreached, t.successes.Load(), failures)
+		t.learn(now, took, res)
 	default:
 		t.excluded.Add(1)
-		return
 	}
-	old := average(t.latency.Load())
-	sample := float32(max(took, 1))
-	if outcome == Failure && sample <= old.value() {
-		return
-	}
-	// One try: when two attempts end in the same instant, one sample stands for both.
-	t.latency.CompareAndSwap(uint64(old), uint64(old.add(now, sample)))
+	return stale
 }
+
+// Tell takes in what the target says of itself. It reports whether pools that hold it should be built anew: it began or
+// ended draining.
+func (t *Target) Tell(l Load) (stale bool) { return t.draining.Swap(l.Draining) != l.Draining }
 
 // Stats reads the counters.
 func (t *Target) Stats() Stats {
@@ -83,40 +132,4 @@ func (t *Target) Stats() Stats {
 		Latency:   time.Duration(average(t.latency.Load()).value()),
 		LastUsed:  t.lastUsed.Load(),
 	}
-}
-
-// average is a moving average decayed by time: what was known before weighs exp(-d/tau) after d without a sample, so
-// the memory is the same ten seconds at one call a second and at ten thousand. Tau is Finagle's and Linkerd's for
-// peak EWMA.
-//
-// It is packed into one word to be swapped without a lock: the high half is a float32 in nanoseconds (0: no sample
-// yet), the low half the time of the last sample in ticks, modulo 2^32. A tick is 2^17 ns, about 131 µs; samples less
-// than a tick after the last one weigh nothing, which thins out a busy target's samples evenly. Time that goes back, or
-// a pause of more than 3 days (half the circle), counts as no time.
-type average uint64
-
-const (
-	tau      = 10 * time.Second
-	tickBits = 17
-)
-
-func (a average) value() float32 { return math.Float32frombits(uint32(a >> 32)) }
-
-func (a average) add(now int64, sample float32) average {
-	ticks := uint32(now >> tickBits)
-	value := sample
-	if a != 0 {
-		elapsed := max(int32(ticks-uint32(a)), 0)
-		d := float64(int64(elapsed)<<tickBits) / float64(tau)
-		value += (a.value() - sample) * float32(expNeg(d))
-	}
-	return average(math.Float32bits(value))<<32 | average(ticks)
-}
-
-// expNeg is exp(-d) for d >= 0; three terms are enough (to 1e-7) for the short times between the calls of a busy target.
-func expNeg(d float64) float64 {
-	if d < 1.0/128 {
-		return 1 - d + d*d/2
-	}
-	return math.Exp(-d)
 }

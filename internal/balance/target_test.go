@@ -20,10 +20,10 @@ func TestTargetCountsByOutcome(t *testing.T) {
 	for n := range 6 {
 		target.Begin(int64(n) * second)
 	}
-	target.End(6*second, ms, balance.Success)
-	target.End(6*second, ms, balance.Success)
-	target.End(6*second, ms, balance.Failure)
-	target.End(6*second, ms, balance.Excluded)
+	target.End(6*second, ms, balance.Result{})
+	target.End(6*second, ms, balance.Result{})
+	target.End(6*second, ms, balance.Result{Outcome: balance.Failure})
+	target.End(6*second, ms, balance.Result{Outcome: balance.Excluded})
 	got := target.Stats()
 	want := balance.Stats{InFlight: 2, Successes: 2, Failures: 1, Excluded: 1, Latency: time.Millisecond, LastUsed: 5 * second}
 	if got != want {
@@ -119,7 +119,7 @@ func TestTargetLosesNoCountUnderConcurrentUse(t *testing.T) {
 					t.Errorf("in flight %d, want 1 to %d", s.InFlight, workers)
 					return
 				}
-				target.End(now+ms, ms, balance.Outcome(w%3))
+				target.End(now+ms, ms, balance.Result{Outcome: balance.Outcome(w%3)})
 			}
 		})
 	}
@@ -134,17 +134,17 @@ func TestTargetLosesNoCountUnderConcurrentUse(t *testing.T) {
 }
 
 func TestTargetsShareNoCacheLine(t *testing.T) {
-	if got := unsafe.Sizeof(balance.Target{}); got != 128 {
-		t.Errorf("a target takes %d bytes, want 128", got)
+	if got := unsafe.Sizeof(balance.Target{}); got != 256 {
+		t.Errorf("a target takes %d bytes, want 256", got)
 	}
 	for _, m := range membersOfWeights(100, equal) { // on the heap, each by itself
-		if at := uintptr(unsafe.Pointer(m.Target)); at%128 != 0 {
-			t.Fatalf("a target lies at %#x, not on a boundary of 128", at)
+		if at := uintptr(unsafe.Pointer(m.Target)); at%256 != 0 {
+			t.Fatalf("a target lies at %#x, not on a boundary of 256", at)
 		}
 	}
 }
 
 func latency(t *balance.Target, now, took int64, outcome balance.Outcome) {
 	t.Begin(now)
-	t.End(now, took, outcome)
+	t.End(now, took, balance.Result{Outcome: outcome})
 }

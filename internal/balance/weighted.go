@@ -62,7 +62,7 @@ func newWeighted(g group, members []Member, t *turn) *weighted {
 
 // A pick for a repeated attempt is random and takes no turn: after a dead target's turn the next ones belong to others, and
 // if retries took them, the first attempts of the calls that follow would meet the dead one ever again.
-func (w *weighted) pick(_ int64, tried []*Target) int {
+func (w *weighted) pick(_ int64, _ uint64, tried []*Target) int {
 	if len(tried) == 0 {
 		return int(w.index[w.find(w.turn.next()*golden)])
 	}

@@ -28,7 +28,7 @@ func TestWeightedSharesAreExact(t *testing.T) {
 	picks := 1_000_000
 	for _, w := range weightings {
 		members := membersOfWeights(w.n, w.weight)
-		counts := share(t, balance.NewPool(balance.Weighted, "", members, nil), picks, w.n)
+		counts := share(t, balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil), picks, w.n)
 		total := 0
 		for _, m := range members {
 			total += m.Weight
@@ -48,7 +48,7 @@ func TestWeightedSpreadsPicksEvenly(t *testing.T) {
 	const picks = 200_000
 	for _, w := range weightings {
 		members := membersOfWeights(w.n, w.weight)
-		p := balance.NewPool(balance.Weighted, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 		total := 0
 		for _, m := range members {
 			total += m.Weight
@@ -58,7 +58,7 @@ func TestWeightedSpreadsPicksEvenly(t *testing.T) {
 			last[i] = -1
 		}
 		for pick := range picks {
-			i := p.Pick(0, nil)
+			i := p.Pick(0, 0, nil)
 			fair := float64(total) / float64(members[i].Weight) // picks between two of this member, on average
 			if gap := pick - last[i]; last[i] >= 0 && (float64(gap) > 3*fair || float64(gap) < math.Floor(fair/3)) {
 				t.Fatalf("%s: %d picks between two of weight %d of %d, want about %.1f", w.name, gap, members[i].Weight, total, fair)
@@ -71,10 +71,10 @@ func TestWeightedSpreadsPicksEvenly(t *testing.T) {
 func TestWeightedIsFairToCallersThatAlternate(t *testing.T) {
 	for every := 2; every <= 6; every++ {
 		members := membersOfWeights(6, equal)
-		p := balance.NewPool(balance.Weighted, "", members, nil)
+		p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 		counts := make([]int, 6)
 		for n := range 6000 * every {
-			if i := p.Pick(0, nil); n%every == 0 {
+			if i := p.Pick(0, 0, nil); n%every == 0 {
 				counts[i]++
 			}
 		}
@@ -89,12 +89,12 @@ func TestWeightedIsFairToCallersThatAlternate(t *testing.T) {
 func TestWeightedSharesHoldOnTwoProcessors(t *testing.T) {
 	const workers, picks = 4, 25_000
 	members := membersOfWeights(4, func(i int) int { return 1 + i })
-	p := balance.NewPool(balance.Weighted, "", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for range picks {
-				members[p.Pick(0, nil)].Target.Begin(0)
+				members[p.Pick(0, 0, nil)].Target.Begin(0)
 			}
 		})
 	}
@@ -109,7 +109,7 @@ func TestWeightedSharesHoldOnTwoProcessors(t *testing.T) {
 
 func TestWeightedRetriesKeepTheSharesOfTheRest(t *testing.T) {
 	members := membersOfWeights(3, func(i int) int { return []int{10_000, 30, 10}[i] })
-	p := balance.NewPool(balance.Weighted, "", members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 	counts := share(t, p, 20_000, 3, members[0].Target)
 	if got := float64(counts[1]) / 20_000; counts[0] != 0 || got < 0.7 || got > 0.8 {
 		t.Errorf("picks by member %v with the first tried, want none, 3/4 and 1/4", counts)
@@ -121,8 +121,8 @@ func TestWeightedGoesOnAfterAnUpdate(t *testing.T) {
 	var p *balance.Pool
 	counts := make([]int, 10)
 	for range 10_000 { // a new pool for each pick: starting anew each time would be random at best
-		p = balance.NewPool(balance.Weighted, "", members, p)
-		counts[p.Pick(0, nil)]++
+		p = balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, p)
+		counts[p.Pick(0, 0, nil)]++
 	}
 	for i, got := range counts {
 		if got < 994 || got > 1006 {
@@ -132,7 +132,7 @@ func TestWeightedGoesOnAfterAnUpdate(t *testing.T) {
 }
 
 func TestEnormousWeightsDoNotOverflow(t *testing.T) {
-	p := balance.NewPool(balance.Weighted, "", membersOfWeights(5, func(int) int { return math.MaxInt }), nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, membersOfWeights(5, func(int) int { return math.MaxInt }), nil)
 	for i, got := range share(t, p, 5000, 5) {
 		if got < 990 || got > 1010 {
 			t.Errorf("member %d: %d of 5000 picks, want 1000", i, got)
@@ -144,7 +144,7 @@ func TestWeightedClientsDoNotStartTogether(t *testing.T) {
 	members := membersOfWeights(4, equal)
 	first := make([]int, 4)
 	for range 400 {
-		first[balance.NewPool(balance.Weighted, "", members, nil).Pick(0, nil)]++
+		first[balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil).Pick(0, 0, nil)]++
 	}
 	for i, got := range first {
 		if got < 40 {
@@ -160,16 +160,16 @@ func ExampleNewPool() {
 		{Target: new(balance.Target), Weight: 10, Zone: "elsewhere"},
 	}
 	members[0].Zone, members[1].Zone = "here", "here"
-	pool := balance.NewPool(balance.Weighted, "here", members, nil)
+	pool := balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "here"}, 0, members, nil)
 
 	counts := [3]int{}
 	for range 4000 {
-		counts[pool.Pick(0, nil)]++
+		counts[pool.Pick(0, 0, nil)]++
 	}
 	fmt.Printf("%.1f %.1f %d\n", float64(counts[0])/4000, float64(counts[1])/4000, counts[2])
 
 	tried := []*balance.Target{members[0].Target, members[1].Target}
-	fmt.Println(pool.Pick(0, tried))
+	fmt.Println(pool.Pick(0, 0, tried))
 	// Output:
 	// 0.8 0.2 0
 	// 2
