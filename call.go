@@ -12,12 +12,22 @@ type Call struct {
 	Service  string
 	Scheme   string               // of the endpoint wanted; "" takes an instance's first, "http,https" https where there is no http
 	Method   string               // for observers: "GET /orders", "DemoService.hello"
+	Key      string               // calls with the same key go to the same instance as long as they can, under [Maglev]
 	Safe     bool                 // running it twice does no harm, so a failed attempt may be repeated
+	Hedge    bool                 // if safe: when it takes longer than 95 of 100 do, a second attempt runs beside the first
 	Priority Priority             // carried to the server's Gate
 	Tries    int                  // attempts at the most, 1 to 8; 0 means the client's
 	Timeout  time.Duration        // of the whole call; 0 means the client's, negative none but the context's
 	Match    func(*Instance) bool // if not nil, only instances it accepts; asked at each pick, so keep it cheap
+	Probe    Probe                // how to ask an instance for its load, under [Adaptive]; nil asks nobody
 }
+
+// Probe asks an instance for its load. Transports bring their own; clients ask only instances whose metadata has
+// [ProbeKey], beside calls, at most two for each call, and give up after a second.
+type Probe func(ctx context.Context, in *Instance, e Endpoint) (Load, error)
+
+// ProbeKey is the metadata key of instances that can be asked for their load; its value is "1".
+const ProbeKey = "muster.probe"
 
 // Priority says which calls a server sheds first.
 type Priority uint8

@@ -23,3 +23,16 @@ func (m Mode) or(d Mode) Mode {
 	}
 	return m
 }
+
+// Modes are the modes of what stands around a client's picker.
+type Modes struct {
+	Zones     Mode // prefer the client's zone, spill over when it is short; Enforce by default
+	Tiers     Mode // prefer lower tiers, use the next when they are short; Enforce by default
+	Ejection  Mode // leave instances that keep failing alone for a while; Enforce by default
+	SlowStart Mode // give little to instances that are new or back, and more as time passes; Enforce by default
+	Subset    Mode // use 100 of more than 100 instances; Enforce by default
+	Throttle  Mode // when a service keeps failing, give up a share of its calls at once; Enforce by default
+	Breaker   Mode // when half of a service's calls fail, give up all for a while; Shadow by default: operators can force it
+	Budget    Mode // allow repeated and hedged attempts for a share of the calls only; Enforce by default
+	Hedge     Mode // let Call.Hedge have its way; Enforce by default
+}
