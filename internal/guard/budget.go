@@ -54,7 +54,7 @@ func NewBudget(c BudgetConfig) *Budget {
 	}
 	ttl = min(max(ttl, time.Second), time.Minute)
 	return &Budget{
-		slice:   int64(ttl) / slices,
+		slice:   int64(ttl) / windowSlices,
 		deposit: int64(rate(c.Ratio, 0.2, 1)*retry + 0.5),
 		reserve: int64(rate(c.Floor, 10, 1e6) * ttl.Seconds() * retry),
 	}
@@ -98,43 +98,6 @@ func (b *Budget) sliceOf(now int64) int64 {
 			return slice
 		}
 	}
-}
-
-// window counts events in the current slice of time and the ten before it. Each word holds a slice number, modulo 2^32,
-// and the count of that slice; a word is reused when its slice has left the window. (2^32 slices of the shortest TTL
-// are 13 years.)
-type window [slices + 1]atomic.Uint64
-
-const (
-	slices   = 10
-	maxCount = 1 << 31 // keeps a count off its slice number when the clock stands still for hours
-)
-
-func (w *window) add(slice int64) {
-	word := &w[slice%int64(len(w))]
-	for {
-		old := word.Load()
-		if uint32(old>>32) == uint32(slice) {
-			if uint32(old) < maxCount {
-				word.Add(1)
-			}
-			return
-		}
-		if word.CompareAndSwap(old, uint64(uint32(slice))<<32|1) {
-			return
-		}
-	}
-}
-
-func (w *window) sum(slice int64) int64 {
-	sum := int64(0)
-	for i := range w {
-		word := w[i].Load()
-		if age := uint32(slice) - uint32(word>>32); age <= slices {
-			sum += int64(uint32(word))
-		}
-	}
-	return sum
 }
 
 // rate applies a default and bounds: 0 means fallback, negative (or not a number) none.

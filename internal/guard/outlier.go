@@ -124,7 +124,11 @@ func (o *Outlier) Until() int64 { return untilOf(o.state.Load()) }
 // State reads all there is, with what is forgotten by now left out.
 func (o *Outlier) State(now int64) OutlierState {
 	s := unpackOutlier(o.state.Load(), now)
-	return OutlierState{Until: s.until, Times: s.timesAt(now), Why: s.why, Consecutive: s.consecutive}
+	state := OutlierState{Times: s.timesAt(now), Why: s.why, Consecutive: s.consecutive}
+	if s.until != never {
+		state.Until = s.until
+	}
+	return state
 }
 
 // lowRate looks at what the totals have grown by in the current window, and begins another when that is over or began
@@ -135,7 +139,7 @@ func (o *Outlier) lowRate(now, ejected, successes, failures int64) bool {
 	if start == rolling {
 		return false
 	}
-	if start < ejected || elapsed(start, now) >= rateWindow || now < start {
+	if start < ejected || elapsed(start, now) >= rateWindow || elapsed(now, start) >= rateWindow {
 		if o.start.CompareAndSwap(start, rolling) {
 			o.totals.Store(uint64(uint32(successes))<<32 | uint64(uint32(failures-1)))
 			o.start.Store(max(now, rolling+1))
@@ -158,7 +162,7 @@ func grown(from uint32, to int64) int64 { return int64(max(int32(uint32(to)-from
 //
 //	bits 0-7   consecutive    8  unreached    9  returned    10-12  times    13-14  why    15-63  until, in ms
 type outlierState struct {
-	until       int64 // ns; a whole number of ms, but for the limits of int64
+	until       int64 // ns, or never; 0 in the word
 	times       int
 	why         Why
 	consecutive int
@@ -170,13 +174,17 @@ const (
 	suspicion   = 1<<10 - 1 // the bits that a success clears
 	untilShift  = 15
 	millisecond = int64(time.Millisecond)
+	never       = math.MinInt64
 )
 
 // unpackOutlier reads a word as of now. An ejection that would take longer than any can is one of a clock that was set
 // back since: it counts as over.
 func unpackOutlier(word uint64, now int64) outlierState {
 	until := untilOf(word)
-	if now < until && elapsed(now, until) > longestEjection+millisecond {
+	switch {
+	case until == 0:
+		until = never
+	case elapsed(now, until) > longestEjection+2*millisecond: // it was rounded up
 		until = now
 	}
 	return outlierState{
@@ -196,6 +204,9 @@ func (s *outlierState) pack() uint64 {
 	}
 	if s.returned {
 		word |= 1 << 9
+	}
+	if s.until == never {
+		return word
 	}
 	ms := s.until / millisecond // rounds towards 0: up, when negative
 	if s.until%millisecond > 0 {
