@@ -12,7 +12,6 @@ package balance
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 )
 
@@ -75,13 +74,6 @@ type Pool struct {
 	recall *recall
 }
 
-// picker is one group under one policy. pick returns the index of an untried member in the slice NewPool was given, or
-// -1 if all of the group have been tried. A new policy is a Policy constant, a file with a picker, and a case each in
-// newPicker and Pool.Pick.
-type picker interface {
-	pick(now int64, key uint64, tried []*Target) int
-}
-
 // NewPool arranges members. It keeps no reference to the slice. prev, which may be nil, is the pool this one replaces: it
 // hands over the position in the rotation, the target used last and what was learnt by asking.
 func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
@@ -97,25 +89,14 @@ func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
 		p.recall = newRecall(members, prev)
 	}
 	for _, index := range arrange(zone, members) {
+		weights := make([]uint32, len(index))
+		for at, i := range index {
+			weights[at] = uint32(min(members[i].Weight, maxWeight)) * fullWeight
+		}
 		p.size += len(index)
-		p.groups = append(p.groups, p.newPicker(policy, newGroup(members, index), members))
+		p.groups = append(p.groups, p.newPicker(policy, newGroup(members, index, weights), members))
 	}
 	return p
-}
-
-func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
-	switch policy {
-	case Random:
-		return &random{g}
-	case RoundRobin:
-		return &roundRobin{g, p.turn}
-	case Sticky:
-		return &sticky{random{g}, p.recall}
-	case OtherThanLast:
-		return &other{random{g}, p.recall}
-	default:
-		return newWeighted(g, members, p.turn)
-	}
 }
 
 // Len is the number of members that can be picked.
@@ -143,46 +124,6 @@ func (p *Pool) Probed(now int64, i int, l Load) {}
 
 // Key turns what a call goes by into what Pick takes; it is never 0.
 func Key(s string) uint64 { return max(hashOf(s), 1) }
-
-// pick calls g.pick, by a switch rather than through the interface: the compiler then sees that tried does not escape,
-// and a caller's array of tried targets stays on its stack.
-func pick(g picker, now int64, key uint64, tried []*Target) int {
-	switch g := g.(type) {
-	case *weighted:
-		return g.pick(now, key, tried)
-	case *random:
-		return g.pick(now, key, tried)
-	case *roundRobin:
-		return g.pick(now, key, tried)
-	case *sticky:
-		return g.pick(now, key, tried)
-	case *other:
-		return g.pick(now, key, tried)
-	}
-	panic("balance: a picker without a case in pick")
-}
-
-// resamples is how often a picker draws again after it hit a tried member, before it goes through the group.
-const resamples = 4
-
-// group is the members of one rank; their positions in it are not the caller's indices.
-type group struct {
-	index   []uint32  // by position: index in the slice NewPool was given
-	targets []*Target // by position
-}
-
-func newGroup(members []Member, index []uint32) group {
-	g := group{index: index, targets: make([]*Target, len(index))}
-	for at, i := range index {
-		g.targets[at] = members[i].Target
-	}
-	return g
-}
-
-// tried says whether the member at a position has been tried.
-func (g *group) tried(at int, tried []*Target) bool {
-	return len(tried) != 0 && slices.Contains(tried, g.targets[at])
-}
 
 // turn is a position in a rotation, alone on its cache lines since every pick writes it. Pools that follow each other
 // share it.

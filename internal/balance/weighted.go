@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"math"
 	"math/bits"
 	"math/rand/v2"
 	"sort"
@@ -32,11 +31,10 @@ type weighted struct {
 
 const (
 	golden    = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio
-	maxWeight = math.MaxInt32      // keeps the sum of 2^32 weights within 64 bits
 	shortStep = 8                  // members in a slot up to which a linear search is the faster one
 )
 
-func newWeighted(g group, members []Member, t *turn) *weighted {
+func newWeighted(g group, t *turn) *weighted {
 	slotBits := max(bits.Len(uint(len(g.index)-1)), 1)
 	w := &weighted{
 		group: g,
@@ -45,8 +43,8 @@ func newWeighted(g group, members []Member, t *turn) *weighted {
 		guide: make([]uint32, 1<<slotBits+1),
 		shift: 64 - uint(slotBits),
 	}
-	for at, i := range g.index {
-		w.total += uint64(min(members[i].Weight, maxWeight))
+	for at, weight := range g.weights {
+		w.total += uint64(weight)
 		w.ends[at] = w.total
 	}
 	at := uint32(0)
