@@ -147,7 +147,7 @@ func TestReserveInAnotherZoneIsExplainedByItsTierWhenThatDecides(t *testing.T) {
 func TestGateWithAHugeLimitAdmits(t *testing.T) {
 	g := &muster.Gate{Limit: math.MaxInt}
 	for range 10 {
-		if err := g.Enter(muster.Sheddable); err != nil {
+		if _, err := g.Enter(t.Context(), muster.Sheddable); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,13 +156,16 @@ func TestGateWithAHugeLimitAdmits(t *testing.T) {
 func TestGateDrainsForSeveralAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g muster.Gate
-		g.Enter(0)
+		v, err := g.Enter(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		done := make(chan error, 3)
 		for range 3 {
 			go func() { done <- g.Drain(context.Background()) }()
 		}
 		synctest.Wait()
-		g.Leave()
+		v.Leave(muster.Success)
 		for range 3 {
 			if err := <-done; err != nil {
 				t.Error(err)

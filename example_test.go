@@ -256,16 +256,18 @@ func ExampleIntentStore() {
 
 // A Gate limits what a server does at once, and empties it before it stops.
 func ExampleGate() {
-	gate := &muster.Gate{Limit: 10}
-	err := gate.Enter(muster.DefaultPriority)
+	ctx := context.Background()
+	gate := &muster.Gate{Limit: 10, Queue: 20, Adaptive: muster.Shadow}
+	visit, err := gate.Enter(ctx, muster.DefaultPriority)
 	if err != nil {
 		return // muster.Rejected: nothing was done, the caller may go elsewhere
 	}
 	fmt.Println("serving", gate.Stats().Inside)
-	gate.Leave()
+	visit.Leave(muster.Success)
 
-	fmt.Println(gate.Drain(context.Background())) // nobody enters any more
-	fmt.Println(errors.Is(gate.Enter(muster.Critical), muster.Rejected))
+	fmt.Println(gate.Drain(ctx)) // nobody enters any more
+	_, err = gate.Enter(ctx, muster.Critical)
+	fmt.Println(errors.Is(err, muster.Rejected))
 	// Output:
 	// serving 1
 	// <nil>

@@ -2,91 +2,212 @@ package muster
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/muster-go/muster/internal/guard"
 )
 
-// Gate is the one way into the server half of every protocol: it limits how many requests are served at once, sheds the
-// less important ones first, and empties the server for a graceful stop. The zero value admits everything.
+// Gate is the one way into the server half of every protocol. It limits how many requests are served at once, lets a few wait
+// when it is full, sheds the less important ones first, tells clients how busy the server is, and empties it for a graceful
+// stop. The zero value admits everything and only measures.
+//
+// The exported fields are set before the first Enter and not changed afterwards. All methods are safe for concurrent use; a
+// Gate starts no goroutine.
 type Gate struct {
-	Limit int // requests at once; 0 means no limit. From 80 % of it sheddable ones are refused, from 90 % all but critical ones
+	// Limit is how many requests are served at once; 0 means no limit. From 80 % of the limit in force sheddable ones are
+	// refused, from 90 % all but critical ones.
+	Limit int
 
-	mu       sync.Mutex
-	inside   int
-	shut     bool
-	empty    chan struct{} // non-nil while a Drain waits; closed when nobody is inside
-	admitted uint64
-	refused  uint64
+	// Adaptive lets the Gate find a limit out by itself: it lets more in while requests take about as long as they usually do,
+	// and fewer when they take longer, between 4 and Limit (1000 when Limit is 0), beginning with 20. Enforce limits by it.
+	// Shadow computes it and counts in [GateStats] what it would have refused. Default is Off.
+	Adaptive Mode
+
+	// Queue is how many requests may wait when the Gate is full; 0 means none: they are refused at once. One that waits is
+	// served in order, critical ones before default ones before sheddable ones, and refused after 100 ms. When it has come
+	// to that that the longest wait of a priority stays above 5 ms for 100 ms, its queue is a standing one, which helps
+	// nobody: until it has been empty, newcomers to it wait 5 ms at most and the newest is served first. A full queue makes
+	// room for a more important request by refusing the last of the least important ones.
+	Queue int
+
+	once  sync.Once
+	begun time.Time // what now counts from
+	slots *slots    // nil when nothing limits
+
+	meter    guard.Meter
+	shut     atomic.Bool
+	admitted atomic.Uint64
+	refused  [causes]atomic.Uint64
+	visits   sync.Pool // of *visit
+
+	mu    sync.Mutex
+	empty chan struct{} // guarded by mu; not nil while a Drain waits; closed when nobody is inside
 }
 
-// GateStats are a Gate's counters.
-type GateStats struct {
-	Inside   int
-	Admitted uint64
-	Refused  uint64
-	Draining bool
-}
+// slack is the least time that a caller must still wait for its request to be worth a beginning.
+const slack = time.Millisecond
 
 // retryAfter is what a refused caller is told.
 const retryAfter = time.Second
 
-// Enter admits a request or refuses it; after a nil error Leave must be called once.
+// Enter admits a request or refuses it. It may wait if there is a Queue, but not longer than ctx. Whatever the error,
+// nothing was done for the request, and another instance may be tried.
 //
-// Errors: Rejected, with After: nothing was done, another instance may be tried.
-func (g *Gate) Enter(p Priority) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// Errors: Rejected, with After (the Gate is full, the queue too slow, the server shutting down); Timeout (less than 1 ms of
+// ctx's time is left, or was when its turn came); Canceled.
+func (g *Gate) Enter(ctx context.Context, p Priority) (Visit, error) {
+	g.once.Do(g.open)
+	if late(ctx) {
+		return Visit{}, g.refuse(ctx, tooLate)
+	}
+	came := g.now()
+	inside := g.meter.Begin()
+	began, why := came, admitted
 	switch {
-	case g.shut:
-		g.refused++
-		return &Error{Op: "serve", Code: Rejected, After: retryAfter, Err: constError("this instance is shutting down")}
-	case g.Limit > 0 && g.inside >= g.share(p):
-		g.refused++
-		return &Error{Op: "serve", Code: Rejected, After: retryAfter, Err: constError("too many requests at once")}
+	case g.shut.Load():
+		why = draining
+	case g.slots != nil:
+		began, why = g.slots.enter(ctx, p, came, g.now)
 	}
-	g.inside++
-	g.admitted++
-	return nil
+	if why != admitted {
+		g.meter.Cancel()
+		g.settle()
+		return Visit{}, g.refuse(ctx, why)
+	}
+	g.admitted.Add(1)
+	v := g.visits.Get().(*visit)
+	v.gate, v.came, v.began, v.inside = g, came, began, inside
+	return Visit{v, v.serial.Load()}, nil
 }
 
-// share is how many may be inside for one more of priority p to be let in.
-func (g *Gate) share(p Priority) int {
-	switch p {
-	case Critical:
-		return g.Limit
-	case Sheddable:
-		return g.Limit - g.Limit/5
+// open fixes the configuration.
+func (g *Gate) open() {
+	g.begun = time.Now()
+	g.visits.New = func() any { return new(visit) }
+	if mode := g.Adaptive.or(Off); g.Limit > 0 || mode != Off {
+		g.slots = newSlots(g.Limit, mode, g.Queue)
 	}
-	return g.Limit - g.Limit/10
 }
 
-// Leave ends what Enter admitted.
-func (g *Gate) Leave() {
+// now returns a monotonic clock in nanoseconds, what internal/guard counts in.
+func (g *Gate) now() int64 { return int64(time.Since(g.begun)) }
+
+func late(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < slack
+}
+
+// cause says why a request was not admitted.
+type cause uint8
+
+const (
+	admitted cause = iota
+	full           // no slot, and no place in the queue
+	tooSlow        // waited too long in the queue
+	draining
+	tooLate // its caller gave up, or waits less than slack
+	causes
+)
+
+// refuse counts a refusal and puts it into words.
+func (g *Gate) refuse(ctx context.Context, why cause) error {
+	g.refused[why].Add(1)
+	if why != tooLate {
+		return &Error{Op: "serve", Code: Rejected, After: retryAfter, Err: why}
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &Error{Op: "serve", Code: Canceled, Err: constError("the caller gave up before it was its turn")}
+	}
+	return &Error{Op: "serve", Code: Timeout, Err: why}
+}
+
+var causeTexts = [causes]string{
+	admitted: "admitted",
+	full:     "too many requests at once",
+	tooSlow:  "too many requests wait already",
+	draining: "this instance is shutting down",
+	tooLate:  "the caller waits less than 1 ms more, too little to begin",
+}
+
+func (c cause) Error() string { return causeTexts[c] }
+
+// Visit is a request that a Gate admitted. Leave ends it. The zero value is no visit.
+type Visit struct {
+	visit  *visit
+	serial uint64 // of the visit when it was admitted
+}
+
+// visit is what the Gate keeps of a Visit; it is reused, and its serial tells its users apart, so that Leave acts once.
+type visit struct {
+	serial atomic.Uint64
+	gate   *Gate
+	came   int64
+	began  int64 // after it had waited
+	inside int64 // how many were inside when it came, waiting or not
+}
+
+// Leave says that the request was served, and how. It acts once, however often it is called and on whichever copy.
+func (v Visit) Leave(out Outcome) {
+	held := v.visit
+	if held == nil || !held.serial.CompareAndSwap(v.serial, v.serial+1) {
+		return
+	}
+	g, came, began, inside := held.gate, held.came, held.began, held.inside
+	held.gate = nil
+	g.visits.Put(held)
+	now := g.now()
+	if g.slots != nil {
+		g.slots.leave(now, now-began, out)
+	}
+	if out == Excluded {
+		g.meter.Cancel()
+	} else {
+		g.meter.End(now, now-came, inside, out == Success)
+	}
+	g.settle()
+}
+
+// settle tells those who drain that nobody is inside, when that is so.
+func (g *Gate) settle() {
+	if !g.shut.Load() || g.meter.InFlight() > 0 {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside--
-	if g.inside == 0 && g.empty != nil {
+	if g.empty != nil {
 		close(g.empty)
 		g.empty = nil
 	}
 }
 
-// Drain refuses everything from now on and waits until nobody is inside. Call it after [Registration.Leave], when callers
-// have stopped coming.
+// Drain refuses everything from now on, those who wait in the queue included, and waits until nobody is inside. Call it after
+// [Registration.Leave], when callers have stopped coming.
 //
 // Errors: Timeout or Canceled when ctx ends first.
 func (g *Gate) Drain(ctx context.Context) error {
+	g.once.Do(g.open)
 	g.mu.Lock()
-	g.shut = true
-	if g.inside == 0 {
-		g.mu.Unlock()
-		return nil
-	}
+	g.shut.Store(true)
 	if g.empty == nil {
 		g.empty = make(chan struct{})
 	}
 	empty := g.empty
 	g.mu.Unlock()
+	if g.slots != nil {
+		g.slots.close()
+	}
+	g.settle() // those who leave from now on see shut; those before are counted here
+	select {
+	case <-empty:
+		return nil
+	default:
+	}
 	select {
 	case <-empty:
 		return nil
@@ -95,9 +216,44 @@ func (g *Gate) Drain(ctx context.Context) error {
 	}
 }
 
+// Load returns what the server says of itself: how many requests are inside, waiting ones included, how long those take
+// that come while about as many are inside (without the ones of the last 10 s there is none), and whether it drains.
+func (g *Gate) Load() Load {
+	g.once.Do(g.open)
+	return Load{InFlight: int(g.meter.InFlight()), Latency: time.Duration(g.meter.Latency(g.now())), Draining: g.shut.Load()}
+}
+
+// GateStats are a Gate's counters and its state. They are read one after the other while requests come and go.
+type GateStats struct {
+	Inside     int           // being served
+	Waiting    int           // in the queue
+	Limit      int           // in force now; 0 is none
+	Adaptive   Mode          // Enforce, Shadow or Off
+	WouldLimit int           // what Limit would be with Adaptive enforced; 0 when that is Off
+	Latency    time.Duration // median at the current number of requests; 0 is not known
+	Draining   bool
+
+	Admitted uint64
+	Refused  uint64 // in all; by cause:
+
+	RefusedFull     uint64 // no slot, and no place in the queue
+	RefusedSlow     uint64 // waited in the queue too long
+	RefusedDraining uint64 // the server was shutting down
+	RefusedLate     uint64 // their callers gave up before it was their turn, or had less than 1 ms left
+	WouldRefuse     uint64 // admitted in Shadow, beyond WouldLimit; with a Queue some of them would only have waited
+}
+
 // Stats returns the counters.
 func (g *Gate) Stats() GateStats {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return GateStats{Inside: g.inside, Admitted: g.admitted, Refused: g.refused, Draining: g.shut}
+	load := g.Load()
+	s := GateStats{
+		Inside: load.InFlight, Adaptive: Off, Latency: load.Latency, Draining: load.Draining, Admitted: g.admitted.Load(),
+		RefusedFull: g.refused[full].Load(), RefusedSlow: g.refused[tooSlow].Load(),
+		RefusedDraining: g.refused[draining].Load(), RefusedLate: g.refused[tooLate].Load(),
+	}
+	s.Refused = s.RefusedFull + s.RefusedSlow + s.RefusedDraining + s.RefusedLate
+	if g.slots != nil {
+		g.slots.stats(&s)
+	}
+	return s
 }

@@ -15,7 +15,10 @@ func TestGateShedsTheLessImportantFirst(t *testing.T) {
 	enter := func(p muster.Priority, want int) {
 		t.Helper()
 		n := 0
-		for g.Enter(p) == nil {
+		for {
+			if _, err := g.Enter(t.Context(), p); err != nil {
+				break
+			}
 			n++
 		}
 		if n != want {
@@ -25,10 +28,10 @@ func TestGateShedsTheLessImportantFirst(t *testing.T) {
 	enter(muster.Sheddable, 8)
 	enter(muster.DefaultPriority, 1)
 	enter(muster.Critical, 1)
-	if err := g.Enter(muster.Critical); !errors.Is(err, muster.Rejected) {
+	if _, err := g.Enter(t.Context(), muster.Critical); !errors.Is(err, muster.Rejected) {
 		t.Errorf("err = %v, want rejected", err)
 	}
-	if s := g.Stats(); s.Inside != 10 || s.Admitted != 10 || s.Refused != 4 {
+	if s := g.Stats(); s.Inside != 10 || s.Admitted != 10 || s.Refused != 4 || s.RefusedFull != 4 {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -36,7 +39,8 @@ func TestGateShedsTheLessImportantFirst(t *testing.T) {
 func TestDrainWaitsForThoseInsideAndRefusesOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g muster.Gate
-		if err := g.Enter(0); err != nil {
+		v, err := g.Enter(t.Context(), 0)
+		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -44,12 +48,12 @@ func TestDrainWaitsForThoseInsideAndRefusesOthers(t *testing.T) {
 		if err := g.Drain(ctx); !errors.Is(err, muster.Timeout) {
 			t.Errorf("with one inside: %v, want timeout", err)
 		}
-		if err := g.Enter(muster.Critical); !errors.Is(err, muster.Rejected) {
+		if _, err := g.Enter(t.Context(), muster.Critical); !errors.Is(err, muster.Rejected) {
 			t.Errorf("while draining: %v, want rejected", err)
 		}
 		go func() {
 			time.Sleep(time.Minute)
-			g.Leave()
+			v.Leave(muster.Success)
 		}()
 		begin := time.Now()
 		if err := g.Drain(t.Context()); err != nil || time.Since(begin) != time.Minute {

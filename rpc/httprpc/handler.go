@@ -62,18 +62,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusBadRequest, err)
 		return
 	}
-	if err := h.gate.Enter(in.priority); err != nil {
-		w.Header().Set(UnsentHeader, "true")
-		writeProblem(w, http.StatusServiceUnavailable, err)
-		return
-	}
-	defer h.gate.Leave()
 	ctx := context.WithValue(r.Context(), incomingKey{}, in)
 	if in.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, in.timeout)
 		defer cancel()
 	}
+	visit, err := h.gate.Enter(ctx, in.priority)
+	if err != nil {
+		status := http.StatusServiceUnavailable
+		if muster.CodeOf(err) == muster.Timeout {
+			status = http.StatusGatewayTimeout
+		}
+		w.Header().Set(UnsentHeader, "true")
+		writeProblem(w, status, err)
+		return
+	}
+	defer visit.Leave(muster.Success)
 	h.serve(ctx, in, w, r)
 }
 
