@@ -19,6 +19,10 @@ func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
 		return &sticky{random{g}, p.recall}
 	case OtherThanLast:
 		return &other{random{g}, p.recall}
+	case LeastRequest:
+		return newLeastRequest(g, p.turn)
+	case PeakEWMA:
+		return newPeakEWMA(g, p.turn)
 	default:
 		return newWeighted(g, p.turn)
 	}
@@ -37,6 +41,10 @@ func pick(g picker, now int64, key uint64, tried []*Target) int {
 	case *sticky:
 		return g.pick(now, key, tried)
 	case *other:
+		return g.pick(now, key, tried)
+	case *leastRequest:
+		return g.pick(now, key, tried)
+	case *peakEWMA:
 		return g.pick(now, key, tried)
 	}
 	panic("balance: a picker without a case in pick")

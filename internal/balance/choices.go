@@ -1,0 +1,80 @@
+package balance
+
+import "math/rand/v2"
+
+// choices draws members to be compared, each in proportion to its weight: what compares equal then keeps its share.
+//
+// The first is the one that weighted would pick, the second falls on another walk of the same kind, by the square root of
+// two; as 1, the golden ratio and that root are independent over the rationals, pairs are spread as evenly as members are.
+// Source: Kuipers and Niederreiter, "Uniform Distribution of Sequences", chapter 1, theorem 6.3.
+type choices struct {
+	*weighted
+	unit []float32 // by position: what one attempt in flight is, for the member's weight; 1 for one of mean weight
+}
+
+const silver = 0x6A09E667F3BCC909 // 2^64 times the fraction of the square root of 2
+
+func newChoices(g group, t *turn) choices {
+	c := choices{newWeighted(g, t), make([]float32, len(g.index))}
+	mean := float32(c.total) / float32(len(g.index))
+	for at := range c.unit {
+		c.unit[at] = mean / float32(c.weight(at))
+	}
+	return c
+}
+
+// two returns the positions of two different members that have not been tried, and the number of the pick; the same one
+// twice when no other was found, and -1 when the tried ones are nearly all.
+func (c *choices) two(tried []*Target) (first, second int, n uint64) {
+	if len(tried) == 0 {
+		n = c.turn.next()
+		first, second = c.find(n*golden), c.find(n*silver)
+		if first == second {
+			second = c.after(first)
+		}
+		return first, second, n
+	}
+	first = c.draw(tried)
+	if first < 0 {
+		return -1, -1, 0
+	}
+	second = c.find(rand.Uint64())
+	if first == second {
+		second = c.after(first)
+	}
+	if c.tried(second, tried) {
+		second = first
+	}
+	return first, second, 0
+}
+
+// draw returns the position of an untried member at random, or -1 when some draws met tried ones only.
+func (c *choices) draw(tried []*Target) int {
+	for range 1 + resamples {
+		if at := c.find(rand.Uint64()); !c.tried(at, tried) {
+			return at
+		}
+	}
+	return -1
+}
+
+// after is the position that comes after another, in a circle.
+func (c *choices) after(at int) int {
+	if at++; at < len(c.index) {
+		return at
+	}
+	return 0
+}
+
+// load is what the member has in flight, for its weight.
+func (c *choices) load(at int) float32 { return float32(c.targets[at].inFlight.Load()) * c.unit[at] }
+
+// grain is the difference of loads up to which two members count as equally loaded. One attempt is much to a member of
+// small weight: that it has one, or none while heavier ones have a few, says nothing; going by it would give such members
+// half of their share or twice as much. Between members of the same weight every attempt counts.
+func (c *choices) grain(a, b int) float32 {
+	if c.unit[a] > c.unit[b] {
+		return c.unit[a] - c.unit[b]
+	}
+	return c.unit[b] - c.unit[a]
+}
