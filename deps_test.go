@@ -39,6 +39,11 @@ func rooms() []room {
 		},
 		{at: "internal/guard", is: "pure arithmetic over outcomes: a simulation drives it without the root"},
 
+		{
+			at: "internal/sim", is: "calls that are only simulated: it drives the pure parts under a clock of its own, without the root",
+			may: map[string]string{"internal/balance": "the pickers that are tried", "internal/guard": "budgets of its clients, meters of its servers"},
+		},
+
 		{at: "internal/eurekawire", is: "bytes to Eureka's own words and back; both halves translate those to the root's by themselves"},
 		{at: "internal/nativewire", is: "bytes to the root's words and back, for both halves", may: map[string]string{"": words}},
 
