@@ -200,7 +200,7 @@ func (g *Gate) Drain(ctx context.Context) error {
 	empty := g.empty
 	g.mu.Unlock()
 	if g.slots != nil {
-		g.slots.close()
+		g.slots.dismiss(draining) // who came at the same instant may still line up, is served or not, and is waited for
 	}
 	g.settle() // those who leave from now on see shut; those before are counted here
 	select {

@@ -22,7 +22,6 @@ type slots struct {
 	inside      int              // slots given out
 	lanes       [priorities]lane // the more important ones first
 	waiting     int              // in all lanes
-	shut        bool
 	wouldRefuse uint64
 }
 
@@ -41,8 +40,6 @@ func (s *slots) enter(ctx context.Context, p Priority, now int64, clock func() i
 	s.mu.Lock()
 	rank := rankOf(p)
 	switch {
-	case s.shut:
-		why = draining
 	case s.room(rank):
 		s.take(rank)
 	case s.waiting < s.queue || s.evict(rank, now):
@@ -68,15 +65,14 @@ func (s *slots) leave(now, took int64, out Outcome) {
 	s.admit(now)
 }
 
-// close refuses everybody, those who wait first of all.
-func (s *slots) close() {
+// dismiss refuses all who wait.
+func (s *slots) dismiss(why cause) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shut = true
 	for i := range s.lanes {
 		for w := s.lanes[i].first; w != nil; w = s.lanes[i].first {
-			s.drop(w, 0)
-			w.tell(draining)
+			s.drop(w, w.came)
+			w.tell(why)
 		}
 	}
 }
