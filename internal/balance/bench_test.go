@@ -59,7 +59,7 @@ func BenchmarkPick(b *testing.B) {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/n=%d", policy.name, n), func(b *testing.B) {
 				var pool atomic.Pointer[balance.Pool]
-				pool.Store(balance.NewPool(balance.Config{Policy: policy.policy}, 0, membersOfWeights(n, byTens), nil))
+				pool.Store(balance.NewPool(balance.Config{Policy: policy.policy, Subset: balance.Off}, 0, membersOfWeights(n, byTens), nil))
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
@@ -129,12 +129,12 @@ func BenchmarkUpdate(b *testing.B) {
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/n=%d", policy.name, n), func(b *testing.B) {
 				members := membersOfWeights(n, byTens)
-				pool := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
+				pool := balance.NewPool(balance.Config{Policy: policy.policy, Subset: balance.Off}, 0, members, nil)
 				pool.Pick(0, 0, nil)
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
 					members[i%n].Weight = 1 + i%10
-					pool = balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, pool)
+					pool = balance.NewPool(balance.Config{Policy: policy.policy, Subset: balance.Off}, 0, members, pool)
 				}
 			})
 		}
@@ -147,7 +147,7 @@ func BenchmarkUpdate(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "a"}, 0, members, nil)
+			balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "a", Subset: balance.Off}, 0, members, nil)
 		}
 	})
 }

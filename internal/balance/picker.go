@@ -7,6 +7,7 @@ import "slices"
 // newPicker and pick.
 type picker interface {
 	pick(now int64, key uint64, tried []*Target) int
+	all() *group
 }
 
 func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
@@ -46,6 +47,8 @@ func pick(g picker, now int64, key uint64, tried []*Target) int {
 		return g.pick(now, key, tried)
 	case *peakEWMA:
 		return g.pick(now, key, tried)
+	case *rest:
+		return g.pick(now, key, tried)
 	}
 	panic("balance: a picker without a case in pick")
 }
@@ -53,9 +56,9 @@ func pick(g picker, now int64, key uint64, tried []*Target) int {
 // resamples is how often a picker draws again after it hit a tried member, before it goes through the group.
 const resamples = 4
 
-// group is the members of one rank; their positions in it are not the caller's indices.
+// group is some of a pool's members; their positions in it are not the caller's indices.
 type group struct {
-	index   []uint32  // by position: index in the slice NewPool was given
+	index   []uint32  // by position: index in the slice NewPool was given, ascending
 	targets []*Target // by position
 	weights []uint32  // by position: in fullWeight-ths, less while a member starts slowly; never 0
 }
@@ -65,13 +68,21 @@ const (
 	maxWeight  = 1 << 21 // more counts as this; keeps the sum of 2^32 weights within 64 bits
 )
 
-func newGroup(members []Member, index, weights []uint32) group {
-	g := group{index: index, targets: make([]*Target, len(index)), weights: weights}
-	for at, i := range index {
-		g.targets[at] = members[i].Target
+func newGroup(size int) group {
+	return group{
+		index:   make([]uint32, 0, size),
+		targets: make([]*Target, 0, size),
+		weights: make([]uint32, 0, size),
 	}
-	return g
 }
+
+func (g *group) add(i int, t *Target, weight uint32) {
+	g.index = append(g.index, uint32(i))
+	g.targets = append(g.targets, t)
+	g.weights = append(g.weights, weight)
+}
+
+func (g *group) all() *group { return g }
 
 // tried says whether the member at a position has been tried.
 func (g *group) tried(at int, tried []*Target) bool {

@@ -9,94 +9,88 @@
 // caller's choice.
 package balance
 
-import (
-	"math"
-	"math/rand/v2"
-	"sync/atomic"
-)
-
-// Policy says how a pool chooses among the members of a group.
-type Policy uint8
-
-const (
-	Adaptive      Policy = iota // by what the targets say of themselves when asked; PeakEWMA for those that cannot be asked
-	Weighted                    // in proportion to the weights, evenly spread over time
-	Random                      // uniformly at random, whatever the weights
-	RoundRobin                  // one after the other, whatever the weights
-	Sticky                      // the last used while it is there and not tried, else at random
-	OtherThanLast               // at random among those that were not used last
-	LeastRequest                // the one with the fewest attempts in flight for its weight
-	PeakEWMA                    // of two, the one with the lower latency, attempts in flight and failures for its weight
-	Maglev                      // by the key of the call, with bounded load
-)
-
-// Mode says whether a filter acts (Enforce), is computed and shown but changes nothing (Shadow), or is not there (Off).
-type Mode uint8
-
-const (
-	Enforce Mode = iota
-	Shadow
-	Off
-)
-
-// Config is what a pool is built by. The zero value has no zone of its own and every filter on.
-type Config struct {
-	Policy Policy
-	Zone   string // of the caller; "": all members count as near
-	Seed   uint64 // of the caller: which subset is its own. The same seed and members give the same subset
-
-	Zones     Mode // prefer the caller's zone
-	Tiers     Mode // prefer lower tiers
-	Ejection  Mode // leave outliers alone for a while
-	SlowStart Mode // give little to members that are new or back, and more as time passes
-	Subset    Mode // of many members, use some
-}
-
-// Member is a target as a pool sees it.
-type Member struct {
-	Target   *Target
-	Weight   int    // share of the calls; a member of weight 0 or less is never picked, whatever the policy
-	Capacity int    // weight that it would have if it were well; missing capacity makes others' zones and tiers help out
-	Zone     string // compared with the caller's
-	Tier     int    // lower tiers come first
-	Probe    bool   // it can be asked for its load
-}
+import "math"
 
 // Pool is an immutable set of members under a policy. The zero value is an empty pool. Safe for concurrent use.
 //
-// Members stand in groups, in this order: the caller's zone by tier, then all other zones by tier. A group is asked only
-// when every member of the groups before it has been tried. Sticky alone looks past this order, to a target that it
-// already uses.
+// Members in use stand in groups, in this order: the caller's zone by tier, then all other zones by tier. Each group takes a
+// share of the calls; while all members are well, the first takes them all. A call that has tried every member of its group goes
+// on to the others in their order, and from there to the members that are not in use. Sticky alone looks past this order,
+// to a target that it already uses.
 type Pool struct {
+	policy Policy
 	groups []picker
+	ends   []float64 // where the shares of the first groups end on a line of 1; nil when the first takes all
+	keyed  bool      // the policy goes by keys
 	size   int
 	turn   *turn
 	recall *recall
+	plan   *plan
+	shadow *plan // what the plan were if filters in Shadow were enforced; nil when none is
 }
 
 // NewPool arranges members. It keeps no reference to the slice. prev, which may be nil, is the pool this one replaces: it
 // hands over the position in the rotation, the target used last and what was learnt by asking.
+//
+// Pools of one line are made one after the other: each moves its targets' slow start on.
 func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
-	policy, zone := c.Policy, c.Zone
-	p := &Pool{}
+	if uint64(len(members)) > math.MaxUint32 {
+		panic("balance: more members than a pool can index")
+	}
+	seasoned := prev != nil && prev.plan != nil && prev.plan.usable > 0
+	p := &Pool{policy: c.Policy, keyed: c.Policy == Maglev}
+	p.plan = newPlan(c.acting(false), now, members, seasoned, false)
+	if c.shadows() {
+		p.shadow = newPlan(c.acting(true), now, members, seasoned, true)
+	}
 	if prev != nil {
 		p.turn = prev.turn
 	}
 	if p.turn == nil {
 		p.turn = newTurn()
 	}
-	if policy == Sticky || policy == OtherThanLast {
-		p.recall = newRecall(members, prev)
+	if c.Policy == Sticky || c.Policy == OtherThanLast {
+		p.recall = newRecall(members, p.plan.marks, prev)
 	}
-	for _, index := range arrange(zone, members) {
-		weights := make([]uint32, len(index))
-		for at, i := range index {
-			weights[at] = uint32(min(members[i].Weight, maxWeight)) * fullWeight
-		}
-		p.size += len(index)
-		p.groups = append(p.groups, p.newPicker(policy, newGroup(members, index, weights), members))
-	}
+	p.arrange(members)
 	return p
+}
+
+// arrange makes the groups of a plan: one for each section that has members in use, and one for each reason not to be.
+func (p *Pool) arrange(members []Member) {
+	var groups []group
+	for at := range p.plan.sections {
+		if s := &p.plan.sections[at]; s.inUse > 0 {
+			s.group = len(groups)
+			groups = append(groups, newGroup(s.inUse))
+		}
+	}
+	var beyond, draining, ejected group
+	for i := range p.plan.marks {
+		k, t := &p.plan.marks[i], members[i].Target
+		switch k.reason {
+		case Weightless:
+			continue
+		case Beyond:
+			beyond.add(i, t, k.weight)
+		case Draining:
+			draining.add(i, t, k.weight)
+		case Ejected:
+			ejected.add(i, t, k.weight)
+		default:
+			groups[p.plan.sections[k.section].group].add(i, t, k.weight)
+		}
+		p.size++
+	}
+	for _, g := range groups {
+		p.groups = append(p.groups, p.newPicker(p.policy, g, members))
+	}
+	for _, g := range []group{beyond, draining, ejected} {
+		if len(g.index) > 0 {
+			p.groups = append(p.groups, &rest{g})
+		}
+	}
+	p.ends = p.plan.shareOut()
 }
 
 // Len is the number of members that can be picked.
@@ -105,6 +99,11 @@ func (p *Pool) Len() int { return p.size }
 // Pick returns the index, in the slice NewPool was given, of a member that is not in tried, or -1 if none is left. It
 // does not count the pick: Target.Begin does. key is the hash of what Maglev goes by, see Key; 0 is none.
 func (p *Pool) Pick(now int64, key uint64, tried []*Target) int {
+	if p.ends != nil {
+		if i := pick(p.groups[p.draw(key)], now, key, tried); i >= 0 {
+			return i
+		}
+	}
 	for _, g := range p.groups {
 		if i := pick(g, now, key, tried); i >= 0 {
 			return i
@@ -113,8 +112,18 @@ func (p *Pool) Pick(now int64, key uint64, tried []*Target) int {
 	return -1
 }
 
-// Due is when the pool should be built anew although nothing else has changed.
-func (p *Pool) Due() int64 { return math.MaxInt64 }
+// Due is when the pool should be built anew although nothing else has changed: an ejection ends, a weight grows, or a target
+// has drained for longer than is believed. math.MaxInt64 when there is nothing to come.
+func (p *Pool) Due() int64 {
+	switch {
+	case p.plan == nil:
+		return math.MaxInt64
+	case p.shadow == nil:
+		return p.plan.due
+	default:
+		return min(p.plan.due, p.shadow.due)
+	}
+}
 
 // Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody.
 func (p *Pool) Probe(now int64) int { return -1 }
@@ -124,56 +133,3 @@ func (p *Pool) Probed(now int64, i int, l Load) {}
 
 // Key turns what a call goes by into what Pick takes; it is never 0.
 func Key(s string) uint64 { return max(hashOf(s), 1) }
-
-// turn is a position in a rotation, alone on its cache lines since every pick writes it. Pools that follow each other
-// share it.
-type turn struct {
-	_ [128]byte
-	n atomic.Uint64
-	_ [128 - 8]byte
-}
-
-// newTurn starts anywhere, so that a thousand clients started at once do not all turn to the same target first.
-func newTurn() *turn {
-	t := &turn{}
-	t.n.Store(rand.Uint64())
-	return t
-}
-
-func (t *turn) next() uint64 { return t.n.Add(1) }
-
-// recall is the member a pool used last.
-type recall struct {
-	_       [128]byte
-	last    atomic.Int64 // index in the slice NewPool was given, or -1; may be written by every pick
-	_       [128 - 8]byte
-	targets []*Target // all members, by that index; nil for one that can not be picked
-}
-
-func newRecall(members []Member, prev *Pool) *recall {
-	r := &recall{targets: make([]*Target, len(members))}
-	r.last.Store(-1)
-	before := prev.lastUsed()
-	for i, m := range members {
-		if m.Weight <= 0 {
-			continue
-		}
-		r.targets[i] = m.Target
-		if before != nil && m.Target == before {
-			r.last.Store(int64(i))
-		}
-	}
-	return r
-}
-
-// lastUsed returns the target that a pool which recalls used last, else nil.
-func (p *Pool) lastUsed() *Target {
-	if p == nil || p.recall == nil {
-		return nil
-	}
-	last := p.recall.last.Load()
-	if last < 0 {
-		return nil
-	}
-	return p.recall.targets[last]
-}

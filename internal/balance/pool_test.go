@@ -166,7 +166,7 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		members[i].Tier = (i * 7) % 50 // fifty tiers, ten members each, mixed
 		members[i].Zone = string(rune('a' + i%2))
 	}
-	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin, Zone: "a"}, 0, members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin, Zone: "a", Subset: balance.Off}, 0, members, nil)
 	var tried []*balance.Target
 	last := -1
 	for range n {
@@ -181,7 +181,7 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		last, tried = rank, append(tried, members[i].Target)
 	}
 
-	p = balance.NewPool(balance.Config{Policy: balance.Random, Zone: "a"}, 0, members, nil)
+	p = balance.NewPool(balance.Config{Policy: balance.Random, Zone: "a", Subset: balance.Off}, 0, members, nil)
 	counts := share(t, p, 2000, n, tried[:n/2-10]...) // only the last tier of zone a is left: 48
 	for i, got := range counts {
 		if want := members[i].Tier == 48; want != (got > 100) {

@@ -2,17 +2,22 @@ package balance
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
-// rank orders groups: near ones first, then by tier.
+// rank orders sections: near ones first, then by tier.
 type rank struct {
 	far  bool
 	tier int
 }
 
-func (m *Member) rank(zone string) rank { return rank{far: zone != "" && m.Zone != zone, tier: m.Tier} }
+func (m *Member) rank(c Config) rank {
+	r := rank{far: c.Zone != "" && m.Zone != c.Zone}
+	if c.Tiers == Enforce {
+		r.tier = m.Tier
+	}
+	return r
+}
 
 func (r rank) compare(other rank) int {
 	if r.far != other.far {
@@ -24,79 +29,65 @@ func (r rank) compare(other rank) int {
 	return cmp.Compare(r.tier, other.tier)
 }
 
-// arrange returns the indices of the members that can be picked, one slice for each rank, in order of rank; within a
-// rank the members keep their order. It is linear in the members: only the distinct ranks are sorted.
-func arrange(zone string, members []Member) [][]uint32 {
-	if uint64(len(members)) > math.MaxUint32 {
-		panic("balance: more members than a pool can index")
-	}
-	var found census
-	places := make([]uint32, len(members))
-	for i := range members {
-		if members[i].Weight > 0 {
-			places[i] = found.count(members[i].rank(zone))
-		}
-	}
-
-	order := make([]uint32, len(found.ranks)) // of places, by rank
-	for place := range order {
-		order[place] = uint32(place)
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return found.ranks[a].compare(found.ranks[b]) })
-
-	byPlace := make([][]uint32, len(found.ranks))
-	for place, n := range found.counts {
-		byPlace[place] = make([]uint32, 0, n)
-	}
-	for i, place := range places {
-		if members[i].Weight > 0 {
-			byPlace[place] = append(byPlace[place], uint32(i))
-		}
-	}
-	groups := make([][]uint32, len(order))
-	for i, place := range order {
-		groups[i] = byPlace[place]
-	}
-	return groups
-}
-
-// census counts members by rank. A rank's place is the order in which it was first seen.
+// census finds the sections of members, one for each rank. A section's place is the order in which it was first seen.
 type census struct {
-	ranks  []rank
-	counts []int
-	places map[rank]uint32 // of all ranks, once they are more than fewRanks
-	last   uint32          // the place found last: neighbours are often alike
+	sections []section
+	places   map[rank]uint32 // of all ranks, once they are more than fewRanks
+	last     uint32          // the place found last: neighbours are often alike
 }
 
 const fewRanks = 8 // up to here looking through the list beats the map
 
-func (c *census) count(r rank) (place uint32) {
-	if len(c.ranks) == 0 || c.ranks[c.last] != r {
-		c.last = c.place(r)
+func (c *census) place(r rank) uint32 {
+	if len(c.sections) == 0 || c.sections[c.last].rank != r {
+		c.last = c.find(r)
 	}
-	c.counts[c.last]++
 	return c.last
 }
 
-func (c *census) place(r rank) uint32 {
-	if len(c.ranks) <= fewRanks {
-		if i := slices.Index(c.ranks, r); i >= 0 {
-			return uint32(i)
+func (c *census) find(r rank) uint32 {
+	if len(c.sections) <= fewRanks {
+		for i := range c.sections {
+			if c.sections[i].rank == r {
+				return uint32(i)
+			}
 		}
 	} else if place, ok := c.places[r]; ok {
 		return place
 	}
-	place := uint32(len(c.ranks))
-	c.ranks = append(c.ranks, r)
-	c.counts = append(c.counts, 0)
-	switch {
-	case len(c.ranks) == fewRanks+1:
-		c.places = make(map[rank]uint32, 2*len(c.ranks))
-		for i, r := range c.ranks {
-			c.places[r] = uint32(i)
+	place := uint32(len(c.sections))
+	c.sections = append(c.sections, section{rank: r, group: -1})
+	switch n := len(c.sections); {
+	case n == fewRanks+1:
+		c.places = make(map[rank]uint32, 2*n)
+		for i := range c.sections {
+			c.places[c.sections[i].rank] = uint32(i)
 		}
-	case len(c.ranks) > fewRanks:
+	case n > fewRanks:
 		c.places[r] = place
 	}
 	return place
 }
+
+// sort puts the sections in order of rank and returns, by former place, where each is now. sorted says that all are where
+// they were; there are no places then.
+func (c *census) sort() (places []uint32, sorted bool) {
+	if slices.IsSortedFunc(c.sections, section.compare) {
+		return nil, true
+	}
+	order := make([]uint32, len(c.sections)) // of former places, by rank
+	for place := range order {
+		order[place] = uint32(place)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return c.sections[a].compare(c.sections[b]) })
+	places = make([]uint32, len(order))
+	next := make([]section, len(order))
+	for at, place := range order {
+		places[place] = uint32(at)
+		next[at] = c.sections[place]
+	}
+	c.sections = next
+	return places, false
+}
+
+func (s section) compare(other section) int { return s.rank.compare(other.rank) }

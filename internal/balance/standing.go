@@ -1,6 +1,10 @@
 package balance
 
-import "github.com/muster-go/muster/internal/guard"
+import (
+	"slices"
+
+	"github.com/muster-go/muster/internal/guard"
+)
 
 // Standing is what a pool makes of one member, for display.
 type Standing struct {
@@ -37,6 +41,9 @@ var reasonNames = [...]string{
 	Weightless:  "weight 0",
 }
 
+// inUse says whether the member is in a group that calls go to while others are well.
+func (r Reason) inUse() bool { return r <= Starting }
+
 // String returns the reason in a few words.
 func (r Reason) String() string { return reasonNames[min(int(r), len(reasonNames)-1)] }
 
@@ -65,9 +72,109 @@ type GroupState struct {
 // Outlier reads what the target's outcomes say of it as of now, for display.
 func (t *Target) Outlier(now int64) guard.OutlierState { return t.outlier.State(now) }
 
-// Standing says what the pool makes of the member of index i in the slice NewPool was given. It takes time that grows
-// with the members, unlike a pick.
-func (p *Pool) Standing(now int64, i int) Standing { return Standing{} }
+// scorer is a picker that compares members.
+type scorer interface {
+	score(now int64, at int) float64
+}
+
+// Standing says what the pool makes of the member of index i in the slice NewPool was given.
+func (p *Pool) Standing(now int64, i int) Standing {
+	k := &p.plan.marks[i]
+	s := Standing{Reason: p.plan.reason(i)}
+	s.Shadow = s.Reason
+	if p.shadow != nil {
+		s.Shadow = p.shadow.reason(i)
+	}
+	g, at := p.find(i)
+	if at < 0 {
+		return s
+	}
+	s.Until = g.all().targets[at].outlier.Until()
+	if !k.reason.inUse() {
+		return s
+	}
+	s.Weight = float64(k.weight) / fullWeight
+	if section := &p.plan.sections[k.section]; section.share > 0 {
+		s.Share = section.share * p.part(g.all(), at)
+	}
+	if g, ok := g.(scorer); ok {
+		s.Score = g.score(now, at)
+	}
+	return s
+}
 
 // State says what the pool makes of its members.
-func (p *Pool) State() State { return State{} }
+func (p *Pool) State() State {
+	if p.plan == nil {
+		return State{}
+	}
+	s := State{
+		Members:  len(p.plan.marks),
+		Usable:   p.plan.usable,
+		Subset:   p.plan.subset,
+		Starting: p.plan.starting,
+		Ejected:  p.plan.ejected,
+		Panic:    p.plan.panicking,
+		Groups:   make([]GroupState, len(p.plan.sections)),
+	}
+	for at := range p.plan.sections {
+		x := &p.plan.sections[at]
+		s.Groups[at] = GroupState{
+			Far:     x.far,
+			Tier:    x.tier,
+			Members: x.members,
+			InUse:   x.inUse,
+			Healthy: x.healthy(),
+			Share:   x.share,
+		}
+	}
+	if p.shadow != nil {
+		for i := range p.plan.marks {
+			if p.plan.reason(i) != p.shadow.reason(i) {
+				s.Shadowed++
+			}
+		}
+	}
+	return s
+}
+
+// reason is that of a member's mark, or why its section gets no calls.
+func (p *plan) reason(i int) Reason {
+	k := &p.marks[i]
+	s := &p.sections[k.section]
+	switch {
+	case !k.reason.inUse() || s.share > 0:
+		return k.reason
+	case s.far && p.near():
+		return ReserveZone
+	default:
+		return ReserveTier
+	}
+}
+
+// near says whether calls go to the caller's zone.
+func (p *plan) near() bool {
+	return slices.ContainsFunc(p.sections, func(s section) bool { return !s.far && s.share > 0 })
+}
+
+// find returns the picker that has the member of an index, and the position there; -1 when none has.
+func (p *Pool) find(i int) (g picker, at int) {
+	for _, g := range p.groups {
+		if at, ok := slices.BinarySearch(g.all().index, uint32(i)); ok {
+			return g, at
+		}
+	}
+	return nil, -1
+}
+
+// part is the member's share of its group's calls.
+func (p *Pool) part(g *group, at int) float64 {
+	if !p.policy.weighs() {
+		return 1 / float64(len(g.index))
+	}
+	total := uint64(0)
+	for _, weight := range g.weights {
+		total += uint64(weight)
+	}
+	return float64(g.weights[at]) / float64(total)
+}

@@ -28,7 +28,7 @@ func TestWeightedSharesAreExact(t *testing.T) {
 	picks := 1_000_000
 	for _, w := range weightings {
 		members := membersOfWeights(w.n, w.weight)
-		counts := share(t, balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil), picks, w.n)
+		counts := share(t, balance.NewPool(balance.Config{Policy: balance.Weighted, Subset: balance.Off}, 0, members, nil), picks, w.n)
 		total := 0
 		for _, m := range members {
 			total += m.Weight
@@ -48,7 +48,7 @@ func TestWeightedSpreadsPicksEvenly(t *testing.T) {
 	const picks = 200_000
 	for _, w := range weightings {
 		members := membersOfWeights(w.n, w.weight)
-		p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
+		p := balance.NewPool(balance.Config{Policy: balance.Weighted, Subset: balance.Off}, 0, members, nil)
 		total := 0
 		for _, m := range members {
 			total += m.Weight

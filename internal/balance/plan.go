@@ -1,0 +1,142 @@
+package balance
+
+import "math"
+
+// plan is what the filters make of members: which of them are in use, at what weight, and which part of the calls goes to
+// each (zone, tier). It is made once for a pool, and a second time, as a rehearsal that writes to no target, when a filter
+// is in Shadow.
+type plan struct {
+	marks     []mark    // by index in the slice NewPool was given
+	sections  []section // in the order in which they are asked
+	due       int64     // when another plan could come out otherwise, though nothing is learnt meanwhile
+	rehearsal bool
+
+	usable    int // members that have a weight and do not drain
+	subset    int // of them, in the caller's subset
+	starting  int
+	ejected   int
+	panicking bool // more than half are outliers
+	forced    bool // all drain, or panic: who is in use would otherwise not be
+}
+
+// mark is what a plan makes of one member.
+type mark struct {
+	weight  uint32 // in fullWeight-ths
+	section uint32 // index in sections
+	reason  Reason
+	phase   phase // when the plan began
+	outlier bool
+}
+
+// section is what a plan makes of one (zone, tier).
+type section struct {
+	rank
+	members int // of any weight
+	usable  int // not weightless, not draining
+	inUse   int
+
+	whole uint64  // capacity of all members
+	able  uint64  // weight of the usable
+	drawn uint64  // weight of those in the subset
+	well  uint64  // weight of those in use, as if none started slowly
+	share float64 // of the calls
+	group int     // index in the pool's groups; -1: none is in use
+}
+
+// newPlan applies the filters to members. c is as acting returns it; seasoned says that the caller has been using others
+// before, so that whoever comes now comes to a running client.
+func newPlan(c Config, now int64, members []Member, seasoned, rehearsal bool) *plan {
+	p := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: rehearsal}
+	p.survey(c, now, members)
+	if c.Subset == Enforce {
+		p.draw(c.Seed, members)
+	}
+	if c.Ejection == Enforce {
+		p.eject(members)
+	}
+	if !rehearsal {
+		p.age(now, members, seasoned)
+	}
+	if c.SlowStart == Enforce {
+		p.startSlowly(now, members)
+	}
+	p.spill()
+	return p
+}
+
+// survey looks at each member once, and finds the sections.
+func (p *plan) survey(c Config, now int64, members []Member) {
+	var found census
+	draining := 0
+	for i := range members {
+		m, k := &members[i], &p.marks[i]
+		t := m.Target
+		weight := m.weight()
+		k.section = found.place(m.rank(c))
+		k.weight = uint32(weight * fullWeight)
+		s := &found.sections[k.section]
+		s.members++
+		s.whole += m.capacity()
+		if !p.rehearsal && t.at.Load() != uint32(i) {
+			t.at.Store(uint32(i))
+		}
+		if weight == 0 {
+			k.reason, k.phase = Weightless, t.phase()
+			if !p.rehearsal && t.draining.Load() {
+				t.draining.Store(false) // the list says it now, and says when that is over
+			}
+			continue
+		}
+		if t.draining.Load() && p.drains(now, t) {
+			k.reason = Draining
+			draining++
+		} else {
+			p.usable++
+			s.usable++
+			s.able += weight
+		}
+		k.phase = t.phase()
+		k.outlier = t.outlier.Until() > now && t.outlier.Ejected(now)
+	}
+	p.order(&found)
+	if p.usable == 0 && draining > 0 {
+		p.usable, p.forced = draining, true
+		p.useDraining(members)
+	}
+	for at := range p.sections {
+		s := &p.sections[at]
+		s.inUse, s.drawn, s.well = s.usable, s.able, s.able
+	}
+	p.subset = p.usable
+}
+
+// useDraining takes those that drain for usable: nobody else is there.
+func (p *plan) useDraining(members []Member) {
+	for i := range p.marks {
+		if k := &p.marks[i]; k.reason == Draining {
+			k.reason = InUse
+			s := &p.sections[k.section]
+			s.usable++
+			s.able += members[i].weight()
+		}
+	}
+}
+
+// order sorts the sections by rank.
+func (p *plan) order(found *census) {
+	places, sorted := found.sort()
+	p.sections = found.sections
+	if sorted {
+		return
+	}
+	for i := range p.marks {
+		p.marks[i].section = places[p.marks[i].section]
+	}
+}
+
+// await makes the plan due d after from, at the latest.
+func (p *plan) await(from, d int64) {
+	if from <= math.MaxInt64-d {
+		p.due = min(p.due, from+d)
+	}
+}
