@@ -105,11 +105,16 @@ func (o *Outlier) Failure(now int64, unreached bool, successes, failures int64) 
 		if why == NotEjected && o.lowRate(now, s.until, successes, failures) {
 			why = LowRate
 		}
-		if why != NotEjected {
-			s.eject(now, why)
+		if why == NotEjected {
+			if o.state.CompareAndSwap(word, s.pack()) {
+				return false
+			}
+			continue
 		}
+		s.eject(now, why)
 		if o.state.CompareAndSwap(word, s.pack()) {
-			return why != NotEjected
+			o.totals.Store(0) // ends the window, wherever the clock is set to until its start is looked at
+			return true
 		}
 	}
 }
@@ -132,22 +137,23 @@ func (o *Outlier) State(now int64) OutlierState {
 }
 
 // lowRate looks at what the totals have grown by in the current window, and begins another when that is over or began
-// before the last ejection ended. While one caller begins a window, the others leave the judgement to the next failure:
-// theirs are in its totals.
+// before the last ejection ended. The failure that begins a window is not in it: the one that ends it always is, and with
+// both an even share would look like a low one. While one caller begins a window, the others leave the judgement to the
+// next failure: theirs are in its totals.
 func (o *Outlier) lowRate(now, ejected, successes, failures int64) bool {
 	start := o.start.Load()
 	if start == rolling {
 		return false
 	}
-	if start < ejected || elapsed(start, now) >= rateWindow || elapsed(now, start) >= rateWindow {
+	totals := o.totals.Load() // 0: no window
+	if totals == 0 || start < ejected || elapsed(start, now) >= rateWindow || elapsed(now, start) >= rateWindow {
 		if o.start.CompareAndSwap(start, rolling) {
-			o.totals.Store(uint64(uint32(successes))<<32 | uint64(uint32(failures-1)))
+			o.totals.Store(uint64(uint32(successes))<<32 | uint64(uint32(failures)))
 			o.start.Store(max(now, rolling+1))
 		}
 		return false
 	}
-	totals := o.totals.Load()
-	if o.start.Load() != start {
+	if o.start.Load() != start { // totals may be those of another window
 		return false
 	}
 	good := grown(uint32(totals>>32), successes)
@@ -178,23 +184,18 @@ const (
 )
 
 // unpackOutlier reads a word as of now. An ejection that would take longer than any can is one of a clock that was set
-// back since: it counts as over.
+// back since: it is forgotten.
 func unpackOutlier(word uint64, now int64) outlierState {
+	s := outlierState{consecutive: int(word & 255), unreached: word>>8&1 == 1, until: never}
 	until := untilOf(word)
-	switch {
-	case until == 0:
-		until = never
-	case elapsed(now, until) > longestEjection+2*millisecond: // it was rounded up
-		until = now
+	if until == 0 || elapsed(now, until) > longestEjection+2*millisecond { // the ms: it was rounded up
+		return s
 	}
-	return outlierState{
-		until:       until,
-		times:       int(word >> 10 & 7),
-		why:         Why(word >> 13 & 3),
-		consecutive: int(word & 255),
-		unreached:   word>>8&1 == 1,
-		returned:    word>>9&1 == 1,
-	}
+	s.until = until
+	s.times = int(word >> 10 & 7)
+	s.why = Why(word >> 13 & 3)
+	s.returned = word>>9&1 == 1
+	return s
 }
 
 func (s *outlierState) pack() uint64 {

@@ -1,9 +1,13 @@
 package guard_test
 
 import (
+	"math"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
+
+	"pgregory.net/rapid"
 
 	"github.com/muster-go/muster/internal/guard"
 )
@@ -61,12 +65,12 @@ func TestFiveFailuresInARowEject(t *testing.T) {
 func TestASuccessBreaksTheRow(t *testing.T) {
 	var o target
 	for range 20 {
-		for range 4 {
+		for range 8 {
 			o.good(0)
 		}
 		for range 4 {
 			if o.bad(0) {
-				t.Fatal("ejected with a success among any five outcomes, and as many successes as failures")
+				t.Fatal("ejected with a success among any five outcomes, and twice as many successes as failures")
 			}
 		}
 	}
@@ -129,4 +133,316 @@ func TestConcurrentFailuresEjectOnce(t *testing.T) {
 			t.Fatalf("40 failures at once began %d ejections, want 1", got)
 		}
 	}
+}
+
+func TestMoreFailuresThanSuccessesEject(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		pattern string // of outcomes, one each tenth of a second, repeated
+		ejected int    // after so many outcomes; 0: not in the first 300
+	}{
+		{"two of three fail", "xx.", 22}, // the first failure begins the window, the 21st outcome is a success
+		{"four of five fail", "xxxx.", 21},
+		{"half fail", "x.", 0},
+		{"just over half fail", "x.x.x.x.x.x.x.x.x.xx.", 22},
+	} {
+		var o target
+		ejected := 0
+		for n := range 300 {
+			now := int64(n) * second / 10
+			if c.pattern[n%len(c.pattern)] == '.' {
+				o.good(now)
+			} else if o.bad(now) {
+				ejected = n + 1
+				break
+			}
+		}
+		if ejected != c.ejected {
+			t.Errorf("%s: ejected by outcome %d, want %d", c.name, ejected, c.ejected)
+		}
+		if why := o.State(0).Why; ejected > 0 && why != guard.LowRate {
+			t.Errorf("%s: ejected because %v, want %v", c.name, why, guard.LowRate)
+		}
+	}
+}
+
+func TestRateLooksAtTenSeconds(t *testing.T) {
+	var o target
+	for n := range int64(60) { // 19 outcomes in any 10 s, two thirds of them failures
+		now := n * 10 * second / 19
+		if n%3 == 2 {
+			o.good(now)
+		} else if o.bad(now) {
+			t.Fatalf("ejected by outcome %d, though fewer than 20 came in any 10 s", n+1)
+		}
+	}
+}
+
+func TestRateForgetsWhatWasBeforeAnEjection(t *testing.T) {
+	var o target
+	for range 30 {
+		o.good(0)
+	}
+	for range 28 { // so that the window has nearly enough failures
+		o.bad(0)
+		o.good(0)
+	}
+	o.fall(0)
+	if o.bad(5*second) || o.bad(5*second) {
+		t.Error("ejected after its return for failures from before its ejection")
+	}
+}
+
+func TestTotalsThatAreLateOrWrapAroundAreNoFailures(t *testing.T) {
+	const wrap = 1 << 32
+	var o guard.Outlier
+	for n := range int64(100) {
+		o.Success(0)
+		if o.Failure(0, false, wrap-50+n, wrap-50+n/2) {
+			t.Fatal("ejected with twice as many successes, as the totals pass 2^32")
+		}
+		o.Success(0)
+		if o.Failure(0, false, wrap-200, wrap-200) {
+			t.Fatal("ejected by totals read before the window began")
+		}
+	}
+}
+
+func TestEjectionsDoubleUpToAMinute(t *testing.T) {
+	var o target
+	now := int64(0)
+	for n, want := range []int64{5, 10, 20, 40, 60, 60} {
+		o.fall(now)
+		got := o.State(now)
+		if got.Until-now != want*second || got.Times != min(n+1, 5) {
+			t.Errorf("ejection %d: %+v, want it to take %d s", n+1, got, want)
+		}
+		now = got.Until
+	}
+}
+
+func TestEachGoodMinuteForgetsOneEjection(t *testing.T) {
+	for _, c := range []struct {
+		good int64 // seconds between the end of the third ejection and the next
+		want int64 // seconds that takes
+	}{{0, 40}, {59, 40}, {60, 20}, {119, 20}, {120, 10}, {180, 5}, {3600, 5}} {
+		var o target
+		now := int64(0)
+		for range 3 {
+			o.fall(now)
+			now = o.Until()
+		}
+		now += c.good * second
+		o.good(now)
+		if got, want := o.State(now).Times, max(3-int(c.good/60), 0); got != want {
+			t.Errorf("%d s after the third ejection: %d held against it, want %d", c.good, got, want)
+		}
+		o.fall(now)
+		if got := o.Until() - now; got != c.want*second {
+			t.Errorf("%d s after the third ejection: the fourth takes %v, want %d s", c.good, time.Duration(got), c.want)
+		}
+	}
+}
+
+func TestSuccessesWhileEjectedForgiveNothing(t *testing.T) {
+	var o target
+	o.fall(0)
+	o.good(4 * second)
+	if !o.unreached(5 * second) {
+		t.Error("an attempt from before the ejection spoke for it after its return")
+	}
+}
+
+func TestEjectionOutlivesNoClockSetBack(t *testing.T) {
+	for _, back := range []int64{math.MinInt64, -3600 * second, 0, 3600 * second} {
+		var o target
+		o.fall(7200 * second)
+		if o.Ejected(back) {
+			t.Errorf("ejected at 2h for 5 s, clock set back to %v: still ejected", time.Duration(back))
+		}
+		if got := o.State(back); got.Until != 0 || got.Times != 0 {
+			t.Errorf("clock set back to %v: %+v, want the ejection forgotten", time.Duration(back), got)
+		}
+		o.fall(back)
+		if !o.Ejected(back) {
+			t.Errorf("clock set back to %v: not ejected after five failures", time.Duration(back))
+		}
+	}
+}
+
+func TestNewOutlierIsInAtAnyTime(t *testing.T) {
+	for _, now := range []int64{math.MinInt64, -second, -1, 0, 1, second, math.MaxInt64} {
+		var o target
+		if o.Ejected(now) || o.Until() != 0 || o.State(now) != (guard.OutlierState{}) {
+			t.Errorf("at %d: %+v, want nothing", now, o.State(now))
+		}
+		o.fall(now)
+		if now < math.MaxInt64 && (!o.Ejected(now) || o.Until() == 0) {
+			t.Errorf("at %d: not ejected after five failures", now)
+		}
+	}
+	var o target
+	o.fall(-5 * second) // until 0, which stands for never
+	if o.Until() == 0 {
+		t.Error("an ejection until 0 looks like none")
+	}
+}
+
+// outcome is what a property test told an Outlier; those that came while it was ejected are not kept.
+type outcome struct {
+	at, successes, failures int64 // with the totals, this one counted
+	good, unreached         bool
+}
+
+// TestOutlierEjectsForAReasonAndNeverForLong, on any history: each ejection has the reason it names, takes 5 to 60 s, and
+// nothing else begins, prolongs or ends one.
+func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var o target
+		var history []outcome // since the last ejection
+		now := anyTime.Draw(t, "start")
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			now = moved(t, now)
+			before, ejected := o.Until(), o.Ejected(now)
+			c := outcome{at: now, good: rapid.IntRange(0, 2).Draw(t, "good") == 0, unreached: rapid.IntRange(0, 9).Draw(t, "unreached") == 0}
+			began := false
+			switch {
+			case c.good:
+				o.good(now)
+			case c.unreached:
+				began = o.unreached(now)
+			default:
+				began = o.bad(now)
+			}
+			c.successes, c.failures = o.successes, o.failures
+			if !ejected {
+				history = append(history, c)
+			}
+			after, took := o.State(now), o.Until()-now
+			switch {
+			case !began && (o.Until() != before && o.Until() != 0 || o.Ejected(now) != ejected):
+				t.Fatalf("ejected until %d without a word, %d before", o.Until(), before)
+			case began && ejected:
+				t.Fatal("ejected while ejected")
+			case began && after.Consecutive != 0:
+				t.Fatalf("ejected with %d failures to go on from", after.Consecutive)
+			case began && now < math.MaxInt64-second && (took < second || took > 60*second+2000_000):
+				t.Fatalf("ejected for %v", time.Duration(took))
+			case c.good && !ejected && after.Consecutive != 0:
+				t.Fatalf("%d failures in a row after a success", after.Consecutive)
+			}
+			if began {
+				checkReason(t, after.Why, history, before)
+				history = nil
+			}
+		}
+		if now < math.MaxInt64-62*second && o.Ejected(now+61*second) {
+			t.Fatalf("ejected for more than a minute from %d on: %+v", now, o.State(now))
+		}
+	})
+}
+
+// checkReason checks that what happened since the last ejection, which ended at until, is what why says.
+func checkReason(t *rapid.T, why guard.Why, history []outcome, until int64) {
+	row := 0
+	for row < len(history) && !history[len(history)-1-row].good {
+		row++
+	}
+	last := history[len(history)-1]
+	switch why {
+	case guard.Consecutive:
+		if row < 5 {
+			t.Fatalf("ejected for %d failures in a row", row)
+		}
+	case guard.Unreached:
+		returned := until != 0 && row == len(history)
+		if !last.unreached || !returned && (row < 2 || !history[len(history)-2].unreached) {
+			t.Fatalf("ejected for having reached nobody by %+v", history)
+		}
+	case guard.LowRate:
+		for _, first := range history {
+			good, bad := last.successes-first.successes, last.failures-first.failures
+			if !first.good && good+bad >= 20 && bad > good {
+				return
+			}
+		}
+		t.Fatalf("ejected for a low rate by %+v", history)
+	default:
+		t.Fatalf("ejected for %v", why)
+	}
+}
+
+func TestConcurrentOutcomesEjectOncePerReturn(t *testing.T) {
+	var o guard.Outlier
+	var successes, failures, ejections atomic.Int64
+	for now := int64(0); now < 80*second; now += second {
+		together(8, func() {
+			for n := range 30 {
+				if n%3 == 0 {
+					successes.Add(1)
+					o.Success(now)
+					continue
+				}
+				failed := failures.Add(1)
+				if o.Failure(now, false, successes.Load(), failed) {
+					ejections.Add(1)
+				}
+				if s := o.State(now); s.Times > 5 || s.Times < 0 {
+					t.Errorf("state is torn: %+v", s)
+				}
+			}
+		})
+	}
+	// It falls at once, and again after 5, 15, 35 and 75 s.
+	if got := ejections.Load(); got != 5 {
+		t.Errorf("ejected %d times in 80 s, want 5", got)
+	}
+}
+
+func TestOutlierAllocatesNothing(t *testing.T) {
+	var o target
+	now := int64(0)
+	if n := testing.AllocsPerRun(1000, func() {
+		now += second / 3
+		o.bad(now)
+		o.good(now)
+		o.unreached(now)
+		o.Ejected(now)
+		o.State(now)
+	}); n != 0 {
+		t.Errorf("%v allocations for three outcomes and a look, want 0", n)
+	}
+}
+
+func BenchmarkOutlier(b *testing.B) {
+	b.Run("Success", func(b *testing.B) {
+		var o guard.Outlier
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				o.Success(second)
+			}
+		})
+	})
+	b.Run("Success and Failure", func(b *testing.B) {
+		var o guard.Outlier
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			n := int64(0)
+			for pb.Next() {
+				n++
+				o.Failure(second, false, n, n)
+				o.Success(second)
+			}
+		})
+	})
+	b.Run("Until", func(b *testing.B) {
+		var o guard.Outlier
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				o.Until()
+			}
+		})
+	})
 }
