@@ -24,6 +24,8 @@ func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
 		return newLeastRequest(g, p.turn)
 	case PeakEWMA:
 		return newPeakEWMA(g, p.turn)
+	case Adaptive:
+		return newAdaptive(g, members, p.turn)
 	default:
 		return newWeighted(g, p.turn)
 	}
@@ -46,6 +48,8 @@ func pick(g picker, now int64, key uint64, tried []*Target) int {
 	case *leastRequest:
 		return g.pick(now, key, tried)
 	case *peakEWMA:
+		return g.pick(now, key, tried)
+	case *adaptive:
 		return g.pick(now, key, tried)
 	case *rest:
 		return g.pick(now, key, tried)

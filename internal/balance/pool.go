@@ -53,6 +53,7 @@ func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
 		p.recall = newRecall(members, p.plan.marks, prev)
 	}
 	p.arrange(members)
+	p.inherit(prev)
 	return p
 }
 
@@ -124,12 +125,6 @@ func (p *Pool) Due() int64 {
 		return min(p.plan.due, p.shadow.due)
 	}
 }
-
-// Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody.
-func (p *Pool) Probe(now int64) int { return -1 }
-
-// Probed hands in what the member of an index answered.
-func (p *Pool) Probed(now int64, i int, l Load) {}
 
 // Key turns what a call goes by into what Pick takes; it is never 0.
 func Key(s string) uint64 { return max(hashOf(s), 1) }

@@ -1,0 +1,91 @@
+package balance
+
+import "slices"
+
+// Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody. It is called
+// again after each answer that is not -1: some picks are worth more than one question.
+//
+// Only members with Probe set are asked, no more than a thousand a second for each group of the pool.
+func (p *Pool) Probe(now int64) int {
+	for _, g := range p.groups {
+		if g, ok := g.(*adaptive); ok {
+			if at := g.probe(now); at >= 0 {
+				return int(g.index[at])
+			}
+		}
+	}
+	return -1
+}
+
+// Probed hands in what the member of an index answered when it was asked.
+func (p *Pool) Probed(now int64, i int, l Load) {
+	for _, g := range p.groups {
+		if g, ok := g.(*adaptive); ok {
+			if at, found := slices.BinarySearch(g.index, uint32(i)); found && i >= 0 {
+				g.probed(now, at, l)
+				return
+			}
+		}
+	}
+}
+
+// inherit takes over what the members that are still there said when the pool before asked them, and how often it asked.
+// Answers that the pool before takes in later are lost: they are good for a moment only.
+func (p *Pool) inherit(prev *Pool) {
+	if prev == nil {
+		return
+	}
+	for n, g := range p.groups {
+		heir, ok := g.(*adaptive)
+		if !ok {
+			return
+		}
+		for m, before := range prev.groups {
+			if before, ok := before.(*adaptive); ok {
+				if m == n {
+					heir.probes.follow(before.probes)
+				}
+				heir.inherit(before)
+			}
+		}
+	}
+}
+
+// follow goes on counting where another stopped.
+func (p *probes) follow(before *probes) {
+	p.picks.Store(before.picks.Load())
+	p.asked.Store(before.asked.Load())
+	p.due.Store(before.due.Load())
+	p.hot.Store(before.hot.Load())
+	for i := range p.loads {
+		p.loads[i].Store(before.loads[i].Load())
+	}
+	p.taken.Store(before.taken.Load())
+}
+
+// inherit takes over the answers of members that were in another group, in the order in which they came.
+func (a *adaptive) inherit(before *adaptive) {
+	newest := before.probes.next.Load()
+	for k := range uint32(probeSlots) {
+		r := report(before.probes.slots[(newest+k)%probeSlots].Load())
+		if r == 0 {
+			continue
+		}
+		if at := a.position(before.targets[r.at()], r.at()); at >= 0 {
+			a.probes.put(r.moved(at))
+		}
+	}
+}
+
+// position finds a target which in another group was at some position, and now is near to it or gone: -1.
+func (a *adaptive) position(t *Target, near int) int {
+	for d := range max(len(a.targets), near+1) {
+		if at := near - d; at >= 0 && at < len(a.targets) && a.targets[at] == t {
+			return at
+		}
+		if at := near + d; at < len(a.targets) && a.targets[at] == t {
+			return at
+		}
+	}
+	return -1
+}

@@ -1,0 +1,171 @@
+package balance
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// probes is what a group's members said of themselves when they were asked: the last few answers, each good for a moment
+// and for a pick or two. Members are drawn by weight to be asked, on a walk of their own, so answers are tickets that come
+// in proportion to the weights: while all say the same, picks that spend them keep the shares.
+//
+// A slot is one word, swapped without a lock; answers go around, so the oldest makes room. No method waits or allocates.
+// Source: Wieder et al., "Load is not what you should balance: Introducing Prequal" (NSDI 2024), §4.
+type probes struct {
+	slots [probeSlots]atomic.Uint64 // reports; 0 is an empty slot
+	_     [128 - 8*probeSlots%128]byte
+
+	picks atomic.Uint64 // made in this group
+	asked atomic.Uint64 // probes asked for, or given up because of the cap
+	due   atomic.Int64  // when the next probe may be sent at the earliest, were there no bursts
+	next  atomic.Uint32 // the slot after the newest answer, modulo the slots
+	hot   atomic.Uint32 // a float32: the load for its weight above which a member is hot
+
+	loads [probeLoads]atomic.Uint32 // float32s: of the last answers, in turn
+	taken atomic.Uint32
+}
+
+const (
+	probeSlots  = 16                 // Prequal's
+	probeAge    = int64(time.Second) // Prequal's: what was true a second ago is not worth knowing
+	probeLoads  = 32                 // answers of which the quantile is taken
+	hotQuantile = 0.84               // Prequal's: about two of the answers in the pool are hot
+	probeRate   = 2                  // probes a pick
+	probeCap    = 1000               // probes a second and group
+	probeBurst  = 16                 // probes at once
+	probeReuse  = 2                  // picks that one answer serves
+	removeEvery = 2                  // picks, one of which throws out the worst answer
+	probeGap    = int64(time.Second) / probeCap
+)
+
+// ask says whether to send a probe now that a pick was made, and counts it.
+func (p *probes) ask(now int64) (n uint64, ok bool) {
+	picks, asked := p.picks.Load(), p.asked.Load()
+	if asked >= picks*probeRate || !p.asked.CompareAndSwap(asked, asked+1) {
+		return 0, false
+	}
+	due := p.due.Load()
+	at := due
+	if now > due || due-now > probeBurst*probeGap+int64(time.Second) { // idle, or the clock was set back
+		at = now
+	}
+	if at-now > probeBurst*probeGap || !p.due.CompareAndSwap(due, at+probeGap) {
+		p.asked.Store(picks * probeRate) // what the cap forbids is not made up for later
+		return 0, false
+	}
+	return asked, true
+}
+
+// answer takes in what a member said: load is its attempts in flight for its weight.
+func (p *probes) answer(r report, load float32) {
+	for i := range p.slots { // what it said before is out of date
+		if old := report(p.slots[i].Load()); old != 0 && old.at() == r.at() {
+			p.slots[i].CompareAndSwap(uint64(old), uint64(old.renewed(r)))
+		}
+	}
+	p.put(r)
+
+	p.loads[(p.taken.Add(1)-1)%probeLoads].Store(math.Float32bits(load))
+	n := min(int(p.taken.Load()), probeLoads)
+	var known [probeLoads]float32
+	for i := range n {
+		known[i] = math.Float32frombits(p.loads[i].Load())
+	}
+	slices.Sort(known[:n])
+	p.hot.Store(math.Float32bits(known[int(float64(n-1)*hotQuantile)]))
+}
+
+func (p *probes) put(r report) { p.slots[(p.next.Add(1)-1)%probeSlots].Store(uint64(r)) }
+
+// spend counts a pick of the member in a slot: it has one more in flight, and the answer served once more. Other answers
+// of the same member learn of it. It reports whether nobody else was faster.
+func (p *probes) spend(slot int, seen *[probeSlots]report) bool {
+	r := seen[slot]
+	next := r.used()
+	if next.uses() >= probeReuse {
+		next = 0
+	}
+	if !p.slots[slot].CompareAndSwap(uint64(r), uint64(next)) {
+		return false
+	}
+	for i, other := range seen {
+		if other != 0 && i != slot && other.at() == r.at() {
+			p.slots[i].CompareAndSwap(uint64(other), uint64(other.joined()))
+		}
+	}
+	return true
+}
+
+// report is an answer in one word:
+//
+//	bits 0-19  position + 1    20-33  in flight    34-36  uses    37  bad    38-47  latency    48-63  time
+//
+// Latency is a logarithm, see pace. Time is in ticks of 2^22 ns, about 4 ms, modulo 2^16; an answer that has lain around
+// for a multiple of 4.6 minutes looks fresh again, for one pick.
+type report uint64
+
+const (
+	positionBits  = 20
+	inFlightShift = positionBits
+	usesShift     = 34
+	badBit        = 1 << 37
+	latencyShift  = 38
+	timeShift     = 48
+
+	mostPositions = 1<<positionBits - 1 // members beyond are not asked
+	mostInFlight  = 1<<14 - 1
+	mostPace      = 1<<10 - 1
+	reportTick    = 22
+)
+
+func newReport(now int64, at, inFlight int, pace uint64, bad bool) report {
+	r := uint64(at+1) | uint64(min(max(inFlight, 0), mostInFlight))<<inFlightShift |
+		min(pace, mostPace)<<latencyShift | uint64(uint16(now>>reportTick))<<timeShift
+	if bad {
+		r |= badBit
+	}
+	return report(r)
+}
+
+func (r report) at() int       { return int(r&mostPositions) - 1 }
+func (r report) inFlight() int { return int(r >> inFlightShift & mostInFlight) }
+func (r report) uses() int     { return int(r >> usesShift & 7) }
+func (r report) bad() bool     { return r&badBit != 0 }
+func (r report) pace() int     { return int(r >> latencyShift & mostPace) }
+
+// fresh sees an answer from a future that a clock set back has left behind as old.
+func (r report) fresh(now int64) bool {
+	return uint16(now>>reportTick)-uint16(r>>timeShift) <= uint16(probeAge>>reportTick)
+}
+
+// joined has one more in flight.
+func (r report) joined() report {
+	if r.inFlight() == mostInFlight {
+		return r
+	}
+	return r + 1<<inFlightShift
+}
+
+func (r report) used() report { return r.joined() + 1<<usesShift }
+
+// moved is the answer of a member that is at another position now.
+func (r report) moved(at int) report { return r&^mostPositions | report(at+1) }
+
+// renewed says what a newer answer of the same member says.
+func (r report) renewed(newer report) report {
+	const uses = 7 << usesShift
+	return r&uses | newer&^uses
+}
+
+// pace is 32 times the binary logarithm of a duration in units of 16 ns: steps of 2 %, up to more than a minute.
+func pace(ns float32) uint64 {
+	u := uint64(max(ns, 0)) >> 4
+	if u == 0 {
+		return 0
+	}
+	octave := uint64(bits.Len64(u) - 1)
+	return octave*32 + (u<<(63-octave)<<1)>>59
+}
