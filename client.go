@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sort"
 	"strings"
 	"sync"
@@ -10,25 +11,27 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/internal/balance"
-	"github.com/muster-go/muster/internal/guard"
 )
 
 // Client chooses instances for calls. It keeps a pool per service and scheme, rebuilt when the service's snapshot changes
 // and only read when a call picks, and counters per instance that outlive snapshots.
 type Client struct {
 	r   *Registry
-	opt ClientOptions
+	opt ClientOptions // Modes resolved: none is Default
 	obs Observer
+	cfg balance.Config
 
-	budget *guard.Budget
-	pools  atomic.Pointer[map[poolKey]*pool] // by the names callers use; copied on write
-	stop   func()                            // hears the registry no more
+	pools atomic.Pointer[map[poolKey]*pool] // by the names callers use; copied on write
+	stop  func()                            // hears the registry no more
 
-	mu     sync.Mutex        // guards what follows
-	byName map[poolKey]*pool // by folded name
-	closed bool
+	mu       sync.Mutex          // guards what follows
+	byName   map[poolKey]*pool   // by folded name
+	services map[string]*service // by folded name
+	closed   bool
+
 	begun  time.Time // what now counts from
 	flight sync.Pool // of *flight
+	work   work      // probes, hedged attempts
 	once   sync.Once
 }
 
@@ -37,7 +40,8 @@ type ClientOptions struct {
 	Service  string        // who calls: carried to servers and shown by them; may be empty
 	Instance string        // which instance of it
 	Zone     string        // instances in this zone are used first; "" has no preference
-	Policy   Policy        // how to choose among them; Weighted by default
+	Policy   Policy        // how to choose among them; Adaptive by default
+	Modes    Modes         // of what stands around it; all as they should be by default
 	Tries    int           // attempts a call may make, 1 to 8; 0 means 3
 	Timeout  time.Duration // of a call that states none; 0 means none but the context's
 	Observer Observer      // nil hears nothing
@@ -47,7 +51,7 @@ const maxTries = 8
 
 // NewClient returns a client of the services that r sees. Close it when done; r stays open.
 func NewClient(r *Registry, opt *ClientOptions) *Client {
-	c := &Client{r: r, budget: guard.NewBudget(guard.BudgetConfig{}), byName: make(map[poolKey]*pool), begun: time.Now()}
+	c := &Client{r: r, byName: make(map[poolKey]*pool), services: make(map[string]*service), begun: time.Now()}
 	if opt != nil {
 		c.opt = *opt
 	}
@@ -57,6 +61,9 @@ func NewClient(r *Registry, opt *ClientOptions) *Client {
 	if c.obs = c.opt.Observer; c.obs == nil {
 		c.obs = noObserver{}
 	}
+	c.opt.Modes = c.opt.Modes.resolved()
+	c.cfg = c.config()
+	c.work.ctx, c.work.stop = context.WithCancel(context.Background())
 	c.pools.Store(&map[poolKey]*pool{})
 	c.flight.New = func() any { return new(flight) }
 	c.stop = r.watch.hear(c.update)
@@ -71,15 +78,29 @@ func (c *Client) Identity() (service, instance, zone string) {
 	return c.opt.Service, c.opt.Instance, c.opt.Zone
 }
 
-// Close frees what the client holds. Attempts under way go on; nothing is picked any more.
+// Close frees what the client holds. Attempts under way go on, and hedged ones are waited for; nothing is picked any more.
 func (c *Client) Close() {
 	c.once.Do(func() {
 		c.stop()
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		c.closed = true
 		c.pools.Store(&map[poolKey]*pool{})
+		c.mu.Unlock()
+		c.work.close()
 	})
+}
+
+// config is what the client's pools are built by.
+func (c *Client) config() balance.Config {
+	m := &c.opt.Modes
+	cfg := balance.Config{
+		Policy: balance.Policy(c.opt.Policy), Zone: c.opt.Zone, Seed: rand.Uint64(),
+		Zones: m.Zones.balance(), Tiers: m.Tiers.balance(), Ejection: m.Ejection.balance(), SlowStart: m.SlowStart.balance(), Subset: m.Subset.balance(),
+	}
+	if c.opt.Instance != "" { // after a restart its subset is the same: servers keep their callers
+		cfg.Seed = balance.Key(c.opt.Service + "/" + c.opt.Instance)
+	}
+	return cfg
 }
 
 // now returns a monotonic clock in nanoseconds, what internal/balance and internal/guard count in.
@@ -91,6 +112,7 @@ type poolKey struct{ service, scheme string }
 // pool is what a client knows of one (service, scheme).
 type pool struct {
 	key poolKey // folded
+	svc *service
 	now atomic.Pointer[candidates]
 }
 
@@ -102,16 +124,17 @@ type candidates struct {
 }
 
 type member struct {
-	in     *Instance
-	end    Endpoint
-	target *balance.Target
-	weight int // 0: gets no traffic
+	in       *Instance
+	end      Endpoint
+	target   *balance.Target
+	weight   int // 0: gets no traffic
+	capacity int // weight it would have if it were well; 0 when somebody took it out of traffic
 }
 
-// candidates returns the pool's newest state. A service that the registry does not list has none, and no pool is made for it.
-func (c *Client) candidates(service, scheme string) *candidates {
+// pool returns the pool of a service and scheme. A service that the registry does not list has none, and none is made for it.
+func (c *Client) pool(service, scheme string) *pool {
 	if p := (*c.pools.Load())[poolKey{service, scheme}]; p != nil {
-		return p.now.Load()
+		return p
 	}
 	if c.r.Snapshot(service) == nil {
 		return nil
@@ -126,7 +149,11 @@ func (c *Client) candidates(service, scheme string) *candidates {
 	key := poolKey{Fold(service), scheme}
 	p := c.byName[key]
 	if p == nil {
-		p = &pool{key: key}
+		p = &pool{key: key, svc: c.services[key.service]}
+		if p.svc == nil {
+			p.svc = newService(&c.opt.Modes)
+			c.services[key.service] = p.svc
+		}
 		c.byName[key] = p
 		c.rebuild(p, snap)
 	}
@@ -139,7 +166,7 @@ func (c *Client) candidates(service, scheme string) *candidates {
 		next[poolKey{strings.Clone(service), scheme}] = p
 		c.pools.Store(&next)
 	}
-	return p.now.Load()
+	return p
 }
 
 // maxSpellings bounds the map by the names callers use; beyond it a name is folded at each call.
@@ -147,36 +174,52 @@ const maxSpellings = 1 << 16
 
 // update brings every pool up to date with a table; it is called for one table at a time.
 func (c *Client) update(t *Table) {
+	var told []Event
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, p := range c.byName {
 		if snap := t.Snapshot(p.key.service); snap != p.now.Load().snap {
-			c.rebuild(p, snap)
+			told = append(told, c.rebuild(p, snap)...)
 		}
 	}
+	c.mu.Unlock()
+	c.tell(told)
 }
 
-// rebuild makes the pool's candidates anew from a snapshot, which may be nil. c.mu is held.
+// refresh makes the pool's candidates anew, because of what was learnt since old was made or because its time has come, unless
+// that was done or is being done by somebody else. It returns the newest.
+func (c *Client) refresh(p *pool, old *candidates) *candidates {
+	if !c.mu.TryLock() {
+		return old
+	}
+	var told []Event
+	if p.now.Load() == old && !c.closed {
+		told = c.rebuild(p, old.snap)
+	}
+	c.mu.Unlock()
+	c.tell(told)
+	return p.now.Load()
+}
+
+// rebuild makes the pool's candidates anew from a snapshot, which may be nil, and returns what is to be told of it. c.mu is held.
 //
-// This is the one place where instances are filtered: effective ones only, then zone and tier order inside balance.NewPool.
-// Ejection, slow start and subsets belong here too, when they come.
-func (c *Client) rebuild(p *pool, snap *Snapshot) {
+// This is the one place where instances are filtered: effective ones here, everything else inside balance.NewPool.
+func (c *Client) rebuild(p *pool, snap *Snapshot) []Event {
 	next := &candidates{snap: snap}
+	old := p.now.Load()
 	var prev *balance.Pool
 	var before []member
-	if old := p.now.Load(); old != nil {
+	if old != nil {
 		prev, before = old.choose, old.members
 	}
-	if snap != nil {
+	switch {
+	case old != nil && snap == old.snap:
+		next.members = before
+	case snap != nil:
 		next.members = successors(before, snap.Instances, p.key.scheme)
 	}
-	choices := make([]balance.Member, len(next.members))
-	for i := range next.members {
-		m := &next.members[i]
-		choices[i] = balance.Member{Target: m.target, Weight: m.weight, Zone: m.in.Zone, Tier: m.in.Tier}
-	}
-	next.choose = balance.NewPool(balance.Config{Policy: balance.Policy(c.opt.Policy), Zone: c.opt.Zone}, 0, choices, prev)
+	next.choose = balance.NewPool(c.cfg, c.now(), next.choices(), prev)
 	p.now.Store(next)
+	return outliers(old, next)
 }
 
 // successors walks both lists, which are sorted by ID, side by side: an instance that is known keeps its counters, and one that
@@ -199,23 +242,68 @@ func successors(before []member, ins []*Instance, scheme string) []member {
 		if up, weight := in.effectively(); up {
 			m.weight = weight
 		}
+		m.capacity = in.capacity()
 		if len(before) > 0 && before[0].in.ID == in.ID {
 			m.target = before[0].target
 		} else {
-			m.target = new(balance.Target)
+			m.target = balance.NewTarget(in.ID)
 		}
 		members = append(members, m)
 	}
 	return members
 }
 
-// target returns the counters of the instance with that ID, or nil.
-func (cs *candidates) target(id string) *balance.Target {
+// choices are the members as a pool takes them, at the same indices.
+func (cs *candidates) choices() []balance.Member {
+	choices := make([]balance.Member, len(cs.members))
+	for i := range cs.members {
+		m := &cs.members[i]
+		choices[i] = balance.Member{
+			Target: m.target, Weight: m.weight, Capacity: m.capacity, Zone: m.in.Zone, Tier: m.in.Tier, Probe: m.in.Metadata[ProbeKey] == "1",
+		}
+	}
+	return choices
+}
+
+// index returns where the instance with that ID is among the members, or -1.
+func (cs *candidates) index(id string) int {
 	i := sort.Search(len(cs.members), func(i int) bool { return cs.members[i].in.ID >= id })
 	if i < len(cs.members) && cs.members[i].in.ID == id {
-		return cs.members[i].target
+		return i
 	}
-	return nil
+	return -1
+}
+
+// outliers returns what is to be told of who was ejected and who is back. old may be nil.
+func outliers(old, next *candidates) []Event {
+	if old == nil || old.choose.State().Ejected == 0 && next.choose.State().Ejected == 0 {
+		return nil
+	}
+	var told []Event
+	for i := range next.members {
+		m := &next.members[i]
+		at := old.index(m.in.ID)
+		if at < 0 {
+			continue
+		}
+		was, is := old.choose.Ejected(at), next.choose.Ejected(i)
+		if was == is {
+			continue
+		}
+		kind := EventReturned
+		if is {
+			kind = EventEjected
+		}
+		told = append(told, Event{Kind: kind, At: time.Now(), Service: m.in.Service, Instance: m.in.ID})
+	}
+	return told
+}
+
+// tell reports events; no lock is held.
+func (c *Client) tell(events []Event) {
+	for _, e := range events {
+		c.obs.Event(e)
+	}
 }
 
 // loadWait bounds how long a first call waits for the first list when its context has no end.

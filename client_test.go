@@ -350,10 +350,22 @@ func TestDialContextTriesAnotherAndCountsUntilClose(t *testing.T) {
 }
 
 func TestRetriesTakeTheirTurnsOnce(t *testing.T) {
+	opt := &muster.ClientOptions{Policy: muster.Weighted, Modes: muster.Modes{Ejection: muster.Off}}
+	if attempts := withOneDead(t, opt, 1000); attempts < 1400 || attempts > 1600 {
+		t.Errorf("%d attempts for 1000 calls with one of two instances dead, want about half more", attempts)
+	}
+}
+
+func TestTheDeadAreCalledTwiceAtMost(t *testing.T) {
+	if attempts := withOneDead(t, nil, 1000); attempts > 1002 {
+		t.Errorf("%d attempts for 1000 calls with one of two instances dead, want 2 more at the most", attempts)
+	}
+}
+
+// withOneDead makes calls while one of two instances refuses connections, and counts the attempts.
+func withOneDead(t *testing.T, opt *muster.ClientOptions, calls int) (attempts int) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	calling(t, nil, []*muster.Instance{orders(1), orders(2)}, func(t *testing.T, f *fake, c *muster.Client) {
-		const calls = 1000
-		attempts := 0
+	calling(t, opt, []*muster.Instance{orders(1), orders(2)}, func(t *testing.T, f *fake, c *muster.Client) {
 		for range calls {
 			_, err := muster.Do(t.Context(), c, muster.Call{Service: "orders"}, func(_ context.Context, a *muster.Attempt) (int, error) {
 				attempts++
@@ -366,8 +378,6 @@ func TestRetriesTakeTheirTurnsOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if attempts < calls*14/10 || attempts > calls*16/10 {
-			t.Errorf("%d attempts for %d calls with one of two instances dead, want about half more", attempts, calls)
-		}
 	})
+	return attempts
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Do makes a call: it hands try an attempt, and another one at another instance when try's error and call allow it, and
-// returns what the last one returned. The error tells how the attempt went as [ResultOf] reads it; try may say it more
+// returns what the last one returned. With call.Hedge, try may run twice at a time, each in a goroutine of its own: see [Hedged]. The error tells how the attempt went as [ResultOf] reads it; try may say it more
 // exactly with [Attempt.Report].
 //
 // Errors: NoInstance, Unavailable, Timeout, Canceled, Closed, or the last attempt's.
@@ -15,25 +15,32 @@ func Do[T any](ctx context.Context, c *Client, call Call, try func(context.Conte
 	l := c.Start(ctx, call)
 	defer l.End()
 	for {
-		a, err := l.Next()
-		if err != nil {
+		if _, err := l.Next(); err != nil {
 			var none T
 			return none, err
 		}
-		out, err := try(a.Context, a)
-		res := ResultOf(err)
-		if a.report != nil {
-			res = *a.report
-		}
-		if res.Err == nil {
-			res.Err = err
-		}
+		out, res := Hedged(l, func(a *Attempt) (T, Result) {
+			out, err := try(a.Context, a)
+			return out, a.result(err)
+		}, nil)
 		again := l.Again(res)
 		l.Release()
 		if !again {
 			return out, l.Err()
 		}
 	}
+}
+
+// result is what a transport's error and its own report say of an attempt.
+func (a *Attempt) result(err error) Result {
+	res := ResultOf(err)
+	if a.report != nil {
+		res = *a.report
+	}
+	if res.Err == nil {
+		res.Err = err
+	}
+	return res
 }
 
 // Walk calls try with one instance after another, own zone first, each at most once, until it returns nil. Unlike [Do] it
@@ -73,8 +80,6 @@ func (a *Attempt) visit(ctx context.Context, try func(context.Context, *Attempt)
 	res := Result{Outcome: Excluded}
 	defer func() { a.pick.Done(res) }()
 	err := try(ctx, a)
-	if res = ResultOf(err); a.report != nil {
-		res = *a.report
-	}
+	res = a.result(err)
 	return err
 }

@@ -120,6 +120,16 @@ func (in *Instance) Effective() Effective {
 	return e
 }
 
+// capacity is the weight that the instance would have if it were well: more than 0 for one that is down by itself, 0 for one
+// that is starting or was taken out of traffic on purpose.
+func (in *Instance) capacity() int {
+	up, weight := in.effectively()
+	if up || in.Status == Down || in.Status == Unknown {
+		return weight
+	}
+	return 0
+}
+
 // effectively reports whether the instance may get traffic and with what weight, as [Instance.Effective] does, without
 // building the reason.
 func (in *Instance) effectively() (up bool, weight int) {

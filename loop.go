@@ -33,8 +33,11 @@ type Loop struct {
 	began  int64
 	tries  int // attempts allowed
 
-	attempt Attempt
-	n       int // attempts begun
+	svc     *service // nil until the service is known
+	attempt *Attempt // the one under way, or the last
+	first   Attempt  // where attempt points, unless fresh
+	fresh   bool     // first may still be looked at: the next attempt gets one of its own
+	n       int      // attempts begun
 	tried   [maxTries]*balance.Target
 	last    Result
 	open    bool // an attempt has begun and was not reported
@@ -69,7 +72,6 @@ func (c *Client) Start(ctx context.Context, call Call) *Loop {
 	if timeout := c.timeout(&call); timeout > 0 {
 		l.ctx, l.cancel = context.WithTimeout(l.ctx, timeout)
 	}
-	c.budget.Deposit(l.began)
 	return l
 }
 
@@ -96,23 +98,47 @@ func (l *Loop) Next() (*Attempt, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, l.fail(err)
 	}
-	pick, err := l.c.pick(l.ctx, &l.call, l.tried[:l.n])
+	p, err := l.c.find(l.ctx, &l.call)
 	if err != nil {
 		return nil, l.fail(err)
 	}
+	if l.svc == nil {
+		l.svc = p.svc
+		l.svc.budget.Deposit(l.began)
+	}
+	if err := l.svc.admit(l.c.now()); err != nil {
+		return nil, l.fail(err)
+	}
 	l.Release()
-	l.tried[l.n] = pick.flight.target
-	l.n++
-	ctx := l.c.obs.Start(l.ctx, l.attemptSpan(pick))
-	l.attempt = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, Context: ctx, pick: pick}
-	if deadline, ok := ctx.Deadline(); ok && l.call.Safe {
+	a := &l.first
+	if l.fresh {
+		a = new(Attempt)
+	}
+	if err := l.begin(a); err != nil {
+		l.svc.report(l.c.now(), Excluded)
+		return nil, l.fail(err)
+	}
+	l.attempt, l.open = a, true
+	if deadline, ok := a.Context.Deadline(); ok && l.call.Safe {
 		if left := l.left(); left > 0 {
 			share := time.Until(deadline) / time.Duration(left+1)
-			l.attempt.Context, l.attempt.cancel = context.WithTimeout(ctx, share)
+			a.Context, a.cancel = context.WithTimeout(a.Context, share)
 		}
 	}
-	l.open = true
-	return &l.attempt, nil
+	return a, nil
+}
+
+// begin picks an instance that this call has not tried, for a.
+func (l *Loop) begin(a *Attempt) error {
+	pick, err := l.c.pick(l.ctx, &l.call, l.tried[:l.n])
+	if err != nil {
+		return err
+	}
+	l.tried[l.n] = pick.flight.target
+	l.n++
+	*a = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, pick: pick}
+	a.Context = l.c.obs.Start(l.ctx, l.attemptSpan(pick))
+	return nil
 }
 
 // Again reports how the attempt went and says whether to call Next for another one: it failed, repeating it is safe or it was
@@ -132,23 +158,39 @@ func (l *Loop) Again(res Result) bool {
 	if res.Unsent && CodeOf(res.Err) != Rejected {
 		return true // it reached nobody, so it loaded nobody: the budget keeps what does from doubling
 	}
-	return l.c.budget.Withdraw(l.c.now())
+	return l.svc.retry(l.c.now())
 }
 
 // done closes the attempt under way.
 func (l *Loop) done(res Result) {
 	l.open = false
 	l.last = res
-	took := l.attempt.pick.age()
-	l.attempt.pick.Done(res)
-	s := l.attemptSpan(l.attempt.pick)
-	s.Outcome, s.Code, s.Tries, s.Took = res.Outcome, CodeOf(res.Err), l.n, took
-	l.c.obs.End(l.attempt.Context, s)
+	if res.Outcome == Success && l.call.Hedge && l.call.Safe {
+		l.pace(l.attempt)
+	}
+	l.close(l.attempt, res)
+}
+
+// pace takes in how long an attempt took, for the calls after this one that may be hedged.
+func (l *Loop) pace(a *Attempt) {
+	l.svc.pace.add(l.call.Method, l.c.now(), int64(a.pick.age()))
+}
+
+// close reports how an attempt went to everybody who counts.
+func (l *Loop) close(a *Attempt, res Result) {
+	took := a.pick.age()
+	a.pick.Done(res)
+	if l.svc.report(l.c.now(), res.Outcome) {
+		l.c.tripped(l.call.Service, l.svc)
+	}
+	s := l.attemptSpan(a.pick)
+	s.Outcome, s.Code, s.Tries, s.Took = res.Outcome, CodeOf(res.Err), a.Number, took
+	l.c.obs.End(a.Context, s)
 }
 
 // Release frees the attempt's context. A transport calls it when nothing reads the answer any more; Next and End do too.
 func (l *Loop) Release() {
-	if l.attempt.cancel != nil {
+	if l.attempt != nil && l.attempt.cancel != nil {
 		l.attempt.cancel()
 		l.attempt.cancel = nil
 	}
@@ -219,7 +261,7 @@ func (l *Loop) fail(err error) error {
 
 // left is how many more attempts there may be after the one under way: tries are of no use when nobody is left to try.
 func (l *Loop) left() int {
-	cs := l.c.candidates(l.call.Service, l.call.Scheme)
+	cs := l.candidates()
 	switch {
 	case cs == nil || l.n >= l.tries:
 		return 0
@@ -231,10 +273,18 @@ func (l *Loop) left() int {
 
 // untried reports whether there is anybody left to try. It takes no turn of the picker's.
 func (l *Loop) untried() bool {
-	cs := l.c.candidates(l.call.Service, l.call.Scheme)
+	cs := l.candidates()
 	return cs != nil && slices.ContainsFunc(cs.members, func(m member) bool {
 		return m.weight > 0 && !slices.Contains(l.tried[:l.n], m.target) && (l.call.Match == nil || l.call.Match(m.in))
 	})
+}
+
+// candidates is the newest state of the call's pool; nil when there is none.
+func (l *Loop) candidates() *candidates {
+	if p := l.c.pool(l.call.Service, l.call.Scheme); p != nil {
+		return p.now.Load()
+	}
+	return nil
 }
 
 func (l *Loop) span() Span {

@@ -1,5 +1,7 @@
 package muster
 
+import "github.com/muster-go/muster/internal/balance"
+
 // Mode says what a mechanism may do. The zero value leaves it to the mechanism, whose documentation says which of the others
 // that is.
 type Mode uint8
@@ -35,4 +37,24 @@ type Modes struct {
 	Breaker   Mode // when half of a service's calls fail, give up all for a while; Shadow by default: operators can force it
 	Budget    Mode // allow repeated and hedged attempts for a share of the calls only; Enforce by default
 	Hedge     Mode // let Call.Hedge have its way; Enforce by default
+}
+
+// resolved replaces each Default by what it stands for.
+func (m Modes) resolved() Modes {
+	for _, mode := range []*Mode{&m.Zones, &m.Tiers, &m.Ejection, &m.SlowStart, &m.Subset, &m.Throttle, &m.Budget, &m.Hedge} {
+		*mode = mode.or(Enforce)
+	}
+	m.Breaker = m.Breaker.or(Shadow)
+	return m
+}
+
+// balance is a resolved mode in the words of the pools.
+func (m Mode) balance() balance.Mode {
+	switch m {
+	case Shadow:
+		return balance.Shadow
+	case Off:
+		return balance.Off
+	}
+	return balance.Enforce
 }

@@ -29,6 +29,9 @@ const (
 	EventStale      EventKind = "stale"      // the list can no longer be refreshed
 	EventFresh      EventKind = "fresh"      // the list is refreshed again
 	EventHeld       EventKind = "held"       // an empty list after a relist is held back for a while
+	EventEjected    EventKind = "ejected"    // a client leaves an instance alone for a while: it kept failing
+	EventReturned   EventKind = "returned"   // a client uses it again, little at first
+	EventBreaker    EventKind = "breaker"    // a client's breaker for a service opened, half opened or closed; Err says which and why
 )
 
 // Event is a change of state, by value.

@@ -22,6 +22,7 @@ type Pick struct {
 type flight struct {
 	serial atomic.Uint64
 	client *Client
+	pool   *pool
 	target *balance.Target
 	began  int64
 }
@@ -33,30 +34,52 @@ func (c *Client) Pick(ctx context.Context, call Call) (Pick, error) {
 	return c.pick(ctx, &call, nil)
 }
 
-func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) (Pick, error) {
-	cs := c.candidates(call.Service, call.Scheme)
-	if cs == nil || cs.choose.Len() == 0 {
-		if err := c.ready(ctx); err != nil {
-			return Pick{}, wrap("call", Key{Service: call.Service}, err)
-		}
-		if cs = c.candidates(call.Service, call.Scheme); cs == nil {
-			return Pick{}, c.noInstance(call, 0)
-		}
+// find returns the pool of a call. The first one may wait for the first list.
+//
+// Errors: NoInstance, Unavailable (no list yet), Closed.
+func (c *Client) find(ctx context.Context, call *Call) (*pool, error) {
+	if p := c.pool(call.Service, call.Scheme); p != nil && p.now.Load().choose.Len() > 0 {
+		return p, nil
 	}
-	now := c.now()
+	if err := c.ready(ctx); err != nil {
+		return nil, wrap("call", Key{Service: call.Service}, err)
+	}
+	if p := c.pool(call.Service, call.Scheme); p != nil {
+		return p, nil
+	}
+	return nil, c.noInstance(call, 0)
+}
+
+func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) (Pick, error) {
+	p, err := c.find(ctx, call)
+	if err != nil {
+		return Pick{}, err
+	}
+	cs, now := p.now.Load(), c.now()
+	if now >= cs.choose.Due() {
+		cs = c.refresh(p, cs)
+	}
 	i := -1
-	if call.Match == nil {
-		i = cs.choose.Pick(now, 0, tried)
-	} else {
+	switch {
+	case call.Match != nil:
 		i = cs.match(call.Match, c.opt.Zone, tried)
+	case call.Key != "":
+		i = cs.choose.Pick(now, balance.Key(call.Key), tried)
+	default:
+		i = cs.choose.Pick(now, 0, tried)
 	}
 	if i < 0 {
 		return Pick{}, c.noInstance(call, len(tried))
 	}
 	m := &cs.members[i]
 	m.target.Begin(now)
+	if call.Probe != nil {
+		if i := cs.choose.Probe(now); i >= 0 {
+			c.probe(p, &cs.members[i], call.Probe)
+		}
+	}
 	f := c.flight.Get().(*flight)
-	f.client, f.target, f.began = c, m.target, now
+	f.client, f.pool, f.target, f.began = c, p, m.target, now
 	return Pick{Instance: m.in, Endpoint: m.end, flight: f, serial: f.serial.Load()}, nil
 }
 
@@ -66,11 +89,32 @@ func (p Pick) Done(res Result) {
 	if f == nil || !f.serial.CompareAndSwap(p.serial, p.serial+1) {
 		return
 	}
-	c, t, began := f.client, f.target, f.began
-	f.client, f.target = nil, nil
+	c, pool, t, began := f.client, f.pool, f.target, f.began
+	f.client, f.pool, f.target = nil, nil, nil
 	c.flight.Put(f)
 	now := c.now()
-	t.End(now, now-began, balance.Result{Outcome: balance.Outcome(res.Outcome)})
+	stale := t.End(now, now-began, resultOf(&res))
+	if res.Load != (Load{}) {
+		stale = t.Tell(loadOf(res.Load)) || stale
+	}
+	if stale {
+		c.refresh(pool, pool.now.Load())
+	}
+}
+
+// resultOf is what a result means to a target.
+func resultOf(res *Result) balance.Result {
+	out := balance.Result{Outcome: balance.Outcome(res.Outcome), After: int64(res.After)}
+	if res.Outcome == Failure {
+		code := CodeOf(res.Err)
+		out.Busy = code == Rejected || code == Exhausted
+		out.Unreached = res.Unsent && !out.Busy
+	}
+	return out
+}
+
+func loadOf(l Load) balance.Load {
+	return balance.Load{InFlight: l.InFlight, Latency: int64(l.Latency), Draining: l.Draining}
 }
 
 // others counts those that accept says yes to and that were not tried.
@@ -85,7 +129,8 @@ func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Targe
 	return n
 }
 
-// match chooses among the members that accept says yes to, by weight, own zone and lower tiers first. It looks at each.
+// match chooses among the members that accept says yes to, by weight, own zone and lower tiers first, ejected ones last. It
+// looks at each.
 func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*balance.Target) int {
 	best, total, rank := -1, 0, 0
 	for i := range cs.members {
@@ -96,6 +141,9 @@ func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*b
 		r := m.in.Tier
 		if zone != "" && m.in.Zone != zone {
 			r += remote
+		}
+		if cs.choose.Ejected(i) {
+			r += 2 * remote
 		}
 		if best < 0 || r < rank {
 			best, total, rank = i, m.weight, r
@@ -108,6 +156,8 @@ func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*b
 	}
 	return best
 }
+
+const remote = 1 << 16 // added to the tiers of other zones, so that they come last
 
 // age is how long ago a pick was made.
 func (p Pick) age() time.Duration { return time.Duration(p.flight.client.now() - p.flight.began) }

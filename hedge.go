@@ -1,0 +1,196 @@
+package muster
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-go/muster/internal/guard"
+)
+
+// Hedged runs try for the attempt that Next has begun. If the call may be hedged, it is safe, and try takes longer than 95 of
+// 100 attempts of the same method do, it runs try beside the first for an attempt at another instance, out of the retry
+// budget. It returns what the first attempt that did not fail brought; that one is the loop's from then on, to be reported
+// with Again or Finish. The other one's context ends.
+//
+// try must end soon after its context does, and may then run in a goroutine of its own, twice at a time. late gets what
+// the other one brought after all, to free it; nil drops it.
+func Hedged[T any](l *Loop, try func(*Attempt) (T, Result), late func(T)) (T, Result) {
+	wait := l.patience()
+	if wait <= 0 {
+		return try(l.attempt)
+	}
+	leave, ok := l.c.work.enter()
+	if !ok {
+		return try(l.attempt)
+	}
+	defer leave()
+	r := race[T]{loop: l, try: try, late: late, ends: make(chan end[T], 2)}
+	return r.run(wait)
+}
+
+// race is one attempt, or two beside each other.
+type race[T any] struct {
+	loop *Loop
+	try  func(*Attempt) (T, Result)
+	late func(T)
+	ends chan end[T]
+}
+
+// end is how one of them ended.
+type end[T any] struct {
+	attempt  *Attempt
+	value    T
+	result   Result
+	panicked any
+}
+
+func (r *race[T]) run(wait time.Duration) (T, Result) {
+	l := r.loop
+	first := l.attempt
+	l.cancelable(first)
+	r.start(first)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case e := <-r.ends:
+		return r.won(e)
+	case <-timer.C:
+	}
+	second := l.second()
+	if second == nil {
+		return r.won(<-r.ends)
+	}
+	r.start(second)
+	e := <-r.ends
+	other := first
+	if e.attempt == first {
+		other = second
+	}
+	if e.result.Outcome == Failure && e.panicked == nil {
+		l.lose(e.attempt, e.result)
+		return r.won(<-r.ends)
+	}
+	l.lose(other, Result{Outcome: Excluded, Err: Canceled})
+	l.c.work.beside(func() { // enter keeps Close from having returned
+		if rest := <-r.ends; r.late != nil && rest.panicked == nil {
+			r.late(rest.value)
+		}
+	})
+	return r.won(e)
+}
+
+func (r *race[T]) start(a *Attempt) {
+	go func() { // run waits for it, or the goroutine that run leaves behind
+		e := end[T]{attempt: a}
+		defer func() {
+			e.panicked = recover()
+			r.ends <- e // there is room for both
+		}()
+		e.value, e.result = r.try(a)
+	}()
+}
+
+// won makes an attempt the loop's. A panic goes on where the caller can see it.
+func (r *race[T]) won(e end[T]) (T, Result) {
+	r.loop.attempt = e.attempt
+	if e.panicked != nil {
+		panic(e.panicked)
+	}
+	return e.value, e.result
+}
+
+// patience is how long the attempt under way may take before a second one is worth it; 0: none is.
+func (l *Loop) patience() time.Duration {
+	if !l.call.Hedge || !l.call.Safe || l.svc == nil || l.svc.modes.Hedge == Off || l.n >= l.tries {
+		return 0
+	}
+	return l.svc.pace.patience(l.call.Method, l.c.now())
+}
+
+// second begins an attempt beside the one under way; nil when there is to be none.
+func (l *Loop) second() *Attempt {
+	now := l.c.now()
+	if l.ctx.Err() != nil || !l.untried() || !l.svc.calm(now) {
+		return nil
+	}
+	if l.svc.modes.Hedge == Shadow {
+		l.svc.hedged.Add(1)
+		return nil
+	}
+	if !l.svc.retry(now) || l.svc.admit(now) != nil {
+		return nil
+	}
+	a := new(Attempt)
+	if err := l.begin(a); err != nil {
+		l.svc.report(now, Excluded)
+		return nil
+	}
+	l.cancelable(a)
+	l.svc.hedged.Add(1)
+	return a
+}
+
+// cancelable gives an attempt a context that can be ended for itself.
+func (l *Loop) cancelable(a *Attempt) {
+	if a.cancel == nil {
+		a.Context, a.cancel = context.WithCancel(a.Context)
+	}
+}
+
+// lose closes an attempt that another one has overtaken. What it took so far is the least that it would have taken.
+func (l *Loop) lose(a *Attempt, res Result) {
+	l.pace(a)
+	l.close(a, res)
+	a.cancel()
+	l.fresh = true // its goroutine may still look at it
+}
+
+// pace keeps how long attempts of each method take, for calls that may be hedged.
+type pace struct {
+	methods sync.Map // string → *guard.Latencies
+	known   atomic.Int64
+}
+
+const (
+	maxPaced    = 32 // methods of a service; the others are measured together
+	minPatience = 5 * time.Millisecond
+	hedgeAfter  = 0.95
+)
+
+// of returns the latencies of a method, or nil.
+func (p *pace) of(method string, add bool) *guard.Latencies {
+	if l, ok := p.methods.Load(method); ok {
+		return l.(*guard.Latencies)
+	}
+	if p.known.Load() >= maxPaced {
+		if l, ok := p.methods.Load(""); ok {
+			return l.(*guard.Latencies)
+		}
+		method = ""
+	}
+	if !add {
+		return nil
+	}
+	l, loaded := p.methods.LoadOrStore(method, guard.NewLatencies())
+	if !loaded {
+		p.known.Add(1)
+	}
+	return l.(*guard.Latencies)
+}
+
+func (p *pace) add(method string, now, took int64) { p.of(method, true).Add(now, took) }
+
+// patience is how long 95 of 100 attempts take; 0 when too few are known.
+func (p *pace) patience(method string, now int64) time.Duration {
+	l := p.of(method, false)
+	if l == nil {
+		return 0
+	}
+	q := l.Quantile(now, hedgeAfter)
+	if q <= 0 {
+		return 0
+	}
+	return max(time.Duration(q+q/15), minPatience) // quantiles are told within 6 %
+}

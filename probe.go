@@ -1,0 +1,84 @@
+package muster
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// probe asks an instance for its load, beside the call.
+func (c *Client) probe(p *pool, m *member, ask Probe) {
+	c.work.probe(func(ctx context.Context) {
+		load, err := ask(ctx, m.in, m.end)
+		if err != nil {
+			return // what is not known is not chosen by; calls will find out what is wrong
+		}
+		cs := p.now.Load() // the list may have changed meanwhile
+		i := cs.index(m.in.ID)
+		if i < 0 || cs.members[i].target != m.target {
+			return
+		}
+		cs.choose.Probed(c.now(), i, loadOf(load))
+		if m.target.Tell(loadOf(load)) {
+			c.refresh(p, cs)
+		}
+	})
+}
+
+// work is what a client has under way beside calls: probes, and attempts that another one has overtaken.
+type work struct {
+	ctx  context.Context // of probes
+	stop context.CancelFunc
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	probes int
+	all    sync.WaitGroup
+}
+
+const (
+	maxProbes    = 64 // at a time: when the probed do not answer, no more are asked
+	probeTimeout = time.Second
+)
+
+// probe runs ask in a goroutine, unless too many run.
+func (w *work) probe(ask func(context.Context)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.probes >= maxProbes {
+		return
+	}
+	w.probes++
+	w.all.Go(func() {
+		ctx, cancel := context.WithTimeout(w.ctx, probeTimeout)
+		defer func() {
+			cancel()
+			w.mu.Lock()
+			w.probes--
+			w.mu.Unlock()
+		}()
+		ask(ctx)
+	})
+}
+
+// enter keeps close from returning until leave is called, if it was not called before.
+func (w *work) enter() (leave func(), ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, false
+	}
+	w.all.Add(1)
+	return w.all.Done, true
+}
+
+// beside runs f in a goroutine; the caller has entered.
+func (w *work) beside(f func()) { w.all.Go(f) }
+
+func (w *work) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.stop()
+	w.all.Wait()
+}

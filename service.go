@@ -1,0 +1,84 @@
+package muster
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-go/muster/internal/guard"
+)
+
+// service is what a client keeps of one service as a whole, whatever the scheme of its calls.
+type service struct {
+	modes    *Modes // resolved: none is Default
+	budget   *guard.Budget
+	throttle *guard.Throttle
+	breaker  *guard.Breaker
+	pace     pace
+
+	refused atomic.Int64 // attempts that throttle or breaker refused, or would have in Shadow
+	hedged  atomic.Int64 // second attempts beside a first
+}
+
+func newService(modes *Modes) *service {
+	return &service{
+		modes:    modes,
+		budget:   guard.NewBudget(guard.BudgetConfig{}),
+		throttle: guard.NewThrottle(),
+		breaker:  guard.NewBreaker(),
+	}
+}
+
+// admit says whether an attempt may be made; after nil, report or forget must be called once.
+//
+// Errors: Rejected.
+func (s *service) admit(now int64) error {
+	if s.modes.Breaker != Off && !s.breaker.Allow(now) {
+		st := s.breaker.State(now)
+		if s.modes.Breaker == Enforce || st.Force == guard.ForceOpen {
+			s.refused.Add(1)
+			return &Error{Code: Rejected, After: time.Duration(max(0, st.Until-now)), Err: openBecause(&st)}
+		}
+		s.refused.Add(1)
+	}
+	if s.modes.Throttle != Off && !s.throttle.Allow(now) {
+		s.refused.Add(1)
+		if s.modes.Throttle == Enforce {
+			s.breaker.Cancel(now)
+			return &Error{Code: Rejected, Err: constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so that it can recover")}
+		}
+	}
+	return nil
+}
+
+// openBecause says why nothing gets through.
+func openBecause(st *guard.BreakerState) error {
+	if st.Force == guard.ForceOpen {
+		return constError("an operator has opened this client's breaker for the service")
+	}
+	return constError("this client's breaker for the service is open: half of its calls or more failed")
+}
+
+// report takes in how an attempt went that was admitted. It says whether the breaker's state has changed.
+func (s *service) report(now int64, o Outcome) (changed bool) {
+	if o == Excluded {
+		s.breaker.Cancel(now)
+		return false
+	}
+	if s.modes.Throttle != Off {
+		s.throttle.Done(now, o == Success)
+	}
+	return s.modes.Breaker != Off && s.breaker.Done(now, o == Success)
+}
+
+// retry takes one repeated attempt from the budget.
+func (s *service) retry(now int64) bool {
+	if s.modes.Budget == Off {
+		return true
+	}
+	return s.budget.Withdraw(now) || s.modes.Budget == Shadow
+}
+
+// calm says whether nothing stands in the way of attempts: the time for those that may be, but need not.
+func (s *service) calm(now int64) bool {
+	return s.throttle.Drop(now) == 0 && s.breaker.State(now).State == guard.Closed
+}
