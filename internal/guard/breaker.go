@@ -19,7 +19,7 @@ import (
 // An outcome is not tied to its call: one of a call that passed before the breaker opened is ignored while no trial is under
 // way, and is taken for the trial's while one is. The price is one step too early; three good ones guard the important one.
 //
-// A clock that is set back ends what would otherwise take longer than it can.
+// Nothing waits for longer than a minute, wherever the clock is set to.
 //
 // One breaker belongs to one caller and the service it calls. Safe for concurrent use; no method allocates. While closed, or
 // open, Allow is a load and takes no lock, nor does Done for a success. Else a short one is taken.

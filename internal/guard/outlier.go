@@ -40,7 +40,7 @@ type OutlierState struct {
 	Until       int64 // end of the last ejection, also when that is over; 0: never ejected
 	Times       int   // ejections not forgotten, at most 5; how long the next one takes follows from it
 	Why         Why   // what the last ejection was for
-	Consecutive int   // failures since the last success or ejection, at most 255
+	Consecutive int   // failures since the last success or ejection, at most 4
 }
 
 // Why is what an ejection was for.
@@ -105,17 +105,16 @@ func (o *Outlier) Failure(now int64, unreached bool, successes, failures int64) 
 		if why == NotEjected && o.lowRate(now, s.until, successes, failures) {
 			why = LowRate
 		}
-		if why == NotEjected {
-			if o.state.CompareAndSwap(word, s.pack()) {
-				return false
-			}
+		if why != NotEjected {
+			s.eject(now, why)
+		}
+		if !o.state.CompareAndSwap(word, s.pack()) {
 			continue
 		}
-		s.eject(now, why)
-		if o.state.CompareAndSwap(word, s.pack()) {
+		if why != NotEjected {
 			o.totals.Store(0) // ends the window, wherever the clock is set to until its start is looked at
-			return true
 		}
+		return why != NotEjected
 	}
 }
 
@@ -123,7 +122,7 @@ func (o *Outlier) Failure(now int64, unreached bool, successes, failures int64) 
 func (o *Outlier) Ejected(now int64) bool { return now < unpackOutlier(o.state.Load(), now).until }
 
 // Until returns the end of the last ejection, rounded up to a millisecond, also when it is over; 0: never ejected. A clock
-// that was set back makes it lie further ahead than an ejection can take; Ejected sees through that.
+// that was set back makes it lie further ahead than the ejection takes; Ejected sees through that.
 func (o *Outlier) Until() int64 { return untilOf(o.state.Load()) }
 
 // State reads all there is, with what is forgotten by now left out.
@@ -183,16 +182,16 @@ const (
 	never       = math.MinInt64
 )
 
-// unpackOutlier reads a word as of now. An ejection that would take longer than any can is one of a clock that was set
-// back since: it is forgotten.
+// unpackOutlier reads a word as of now. An ejection that ends further ahead than it takes is one of a clock that was set back
+// since: it is forgotten.
 func unpackOutlier(word uint64, now int64) outlierState {
 	s := outlierState{consecutive: int(word & 255), unreached: word>>8&1 == 1, until: never}
-	until := untilOf(word)
-	if until == 0 || elapsed(now, until) > longestEjection+2*millisecond { // the ms: it was rounded up
+	until, times := untilOf(word), int(word>>10&7)
+	if times == 0 || elapsed(now, until) > ejectionTime(times)+2*millisecond { // the ms: it was rounded up
 		return s
 	}
 	s.until = until
-	s.times = int(word >> 10 & 7)
+	s.times = times
 	s.why = Why(word >> 13 & 3)
 	s.returned = word>>9&1 == 1
 	return s
@@ -229,7 +228,7 @@ func (s *outlierState) forgive() { s.consecutive, s.unreached, s.returned = 0, f
 // fail counts a failure and returns what it would be ejected for.
 func (s *outlierState) fail(unreached bool) Why {
 	again := s.unreached || s.returned
-	s.consecutive = min(s.consecutive+1, 255)
+	s.consecutive++ // never above 5, which ejects
 	s.unreached = unreached
 	switch {
 	case unreached && again:
@@ -243,7 +242,7 @@ func (s *outlierState) fail(unreached bool) Why {
 
 func (s *outlierState) eject(now int64, why Why) {
 	s.times = min(s.timesAt(now)+1, ejectionSteps)
-	s.until = later(now, min(firstEjection<<(s.times-1), longestEjection))
+	s.until = later(now, ejectionTime(s.times))
 	if s.until > -millisecond && s.until <= 0 { // 0 stands for never
 		s.until = millisecond
 	}
@@ -251,6 +250,8 @@ func (s *outlierState) eject(now int64, why Why) {
 	s.forgive()
 	s.returned = true
 }
+
+func ejectionTime(times int) int64 { return min(firstEjection<<(times-1), longestEjection) }
 
 // timesAt is how many ejections are not forgotten.
 func (s *outlierState) timesAt(now int64) int {

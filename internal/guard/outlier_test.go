@@ -147,9 +147,9 @@ func TestMoreFailuresThanSuccessesEject(t *testing.T) {
 		{"just over half fail", "x.x.x.x.x.x.x.x.x.xx.", 22},
 	} {
 		var o target
-		ejected := 0
+		ejected, now := 0, int64(0)
 		for n := range 300 {
-			now := int64(n) * second / 10
+			now = int64(n) * second / 10
 			if c.pattern[n%len(c.pattern)] == '.' {
 				o.good(now)
 			} else if o.bad(now) {
@@ -160,7 +160,7 @@ func TestMoreFailuresThanSuccessesEject(t *testing.T) {
 		if ejected != c.ejected {
 			t.Errorf("%s: ejected by outcome %d, want %d", c.name, ejected, c.ejected)
 		}
-		if why := o.State(0).Why; ejected > 0 && why != guard.LowRate {
+		if why := o.State(now).Why; ejected > 0 && why != guard.LowRate {
 			t.Errorf("%s: ejected because %v, want %v", c.name, why, guard.LowRate)
 		}
 	}
@@ -260,6 +260,9 @@ func TestEjectionOutlivesNoClockSetBack(t *testing.T) {
 		if o.Ejected(back) {
 			t.Errorf("ejected at 2h for 5 s, clock set back to %v: still ejected", time.Duration(back))
 		}
+		if at := 7200*second - 6*second; o.Ejected(at) {
+			t.Error("ejected at 2h for 5 s, clock set back by 6 s: still ejected")
+		}
 		if got := o.State(back); got.Until != 0 || got.Times != 0 {
 			t.Errorf("clock set back to %v: %+v, want the ejection forgotten", time.Duration(back), got)
 		}
@@ -301,8 +304,10 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 		var o target
 		var history []outcome // since the last ejection
 		now := anyTime.Draw(t, "start")
+		latest := now
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			now = moved(t, now)
+			latest = max(latest, now)
 			before, ejected := o.Until(), o.Ejected(now)
 			c := outcome{at: now, good: rapid.IntRange(0, 2).Draw(t, "good") == 0, unreached: rapid.IntRange(0, 9).Draw(t, "unreached") == 0}
 			began := false
@@ -336,8 +341,8 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 				history = nil
 			}
 		}
-		if now < math.MaxInt64-62*second && o.Ejected(now+61*second) {
-			t.Fatalf("ejected for more than a minute from %d on: %+v", now, o.State(now))
+		if latest < math.MaxInt64-62*second && o.Ejected(latest+61*second) {
+			t.Fatalf("ejected for more than a minute from %d on: %+v", latest, o.State(latest))
 		}
 	})
 }
@@ -387,7 +392,7 @@ func TestConcurrentOutcomesEjectOncePerReturn(t *testing.T) {
 				if o.Failure(now, false, successes.Load(), failed) {
 					ejections.Add(1)
 				}
-				if s := o.State(now); s.Times > 5 || s.Times < 0 {
+				if s := o.State(now); s.Times > 5 || s.Consecutive > 4 {
 					t.Errorf("state is torn: %+v", s)
 				}
 			}
