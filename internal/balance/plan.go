@@ -47,27 +47,29 @@ type section struct {
 // before, so that whoever comes now comes to a running client.
 func newPlan(c Config, now int64, members []Member, seasoned, rehearsal bool) *plan {
 	p := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: rehearsal}
-	p.survey(c, now, members)
+	calm, outliers := p.survey(&c, now, members)
 	if c.Subset == Enforce {
 		p.draw(c.Seed, members)
 	}
-	if c.Ejection == Enforce {
+	if c.Ejection == Enforce && outliers {
 		p.eject(members)
 	}
-	if !rehearsal {
+	if !calm && !rehearsal {
 		p.age(now, members, seasoned)
 	}
-	if c.SlowStart == Enforce {
+	if !calm && c.SlowStart == Enforce {
 		p.startSlowly(now, members)
 	}
 	p.spill()
 	return p
 }
 
-// survey looks at each member once, and finds the sections.
-func (p *plan) survey(c Config, now int64, members []Member) {
+// survey looks at each member once, and finds the sections. calm says that all are usable and have long been, outliers
+// that there may be some.
+func (p *plan) survey(c *Config, now int64, members []Member) (calm, outliers bool) {
 	var found census
 	draining := 0
+	calm = true
 	for i := range members {
 		m, k := &members[i], &p.marks[i]
 		t := m.Target
@@ -81,7 +83,7 @@ func (p *plan) survey(c Config, now int64, members []Member) {
 			t.at.Store(uint32(i))
 		}
 		if weight == 0 {
-			k.reason, k.phase = Weightless, t.phase()
+			k.reason, k.phase, calm = Weightless, t.phase(), false
 			if !p.rehearsal && t.draining.Load() {
 				t.draining.Store(false) // the list says it now, and says when that is over
 			}
@@ -96,7 +98,12 @@ func (p *plan) survey(c Config, now int64, members []Member) {
 			s.able += weight
 		}
 		k.phase = t.phase()
-		k.outlier = t.outlier.Until() > now && t.outlier.Ejected(now)
+		if k.reason != InUse || k.phase != settled {
+			calm = false
+		}
+		if t.outlier.Until() > now && t.outlier.Ejected(now) {
+			k.outlier, outliers, calm = true, true, false
+		}
 	}
 	p.order(&found)
 	if p.usable == 0 && draining > 0 {
@@ -108,6 +115,7 @@ func (p *plan) survey(c Config, now int64, members []Member) {
 		s.inUse, s.drawn, s.well = s.usable, s.able, s.able
 	}
 	p.subset = p.usable
+	return calm, outliers
 }
 
 // useDraining takes those that drain for usable: nobody else is there.

@@ -11,7 +11,7 @@ type rank struct {
 	tier int
 }
 
-func (m *Member) rank(c Config) rank {
+func (m *Member) rank(c *Config) rank {
 	r := rank{far: c.Zone != "" && m.Zone != c.Zone}
 	if c.Tiers == Enforce {
 		r.tier = m.Tier

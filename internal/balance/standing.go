@@ -72,11 +72,6 @@ type GroupState struct {
 // Outlier reads what the target's outcomes say of it as of now, for display.
 func (t *Target) Outlier(now int64) guard.OutlierState { return t.outlier.State(now) }
 
-// scorer is a picker that compares members.
-type scorer interface {
-	score(now int64, at int) float64
-}
-
 // Standing says what the pool makes of the member of index i in the slice NewPool was given.
 func (p *Pool) Standing(now int64, i int) Standing {
 	k := &p.plan.marks[i]
@@ -97,9 +92,7 @@ func (p *Pool) Standing(now int64, i int) Standing {
 	if section := &p.plan.sections[k.section]; section.share > 0 {
 		s.Share = section.share * p.part(g.all(), at)
 	}
-	if g, ok := g.(scorer); ok {
-		s.Score = g.score(now, at)
-	}
+	s.Score = score(g, now, at)
 	return s
 }
 
@@ -177,4 +170,16 @@ func (p *Pool) part(g *group, at int) float64 {
 		total += uint64(weight)
 	}
 	return float64(g.weights[at]) / float64(total)
+}
+
+// score is what a picker compares a member by.
+func score(g picker, now int64, at int) float64 {
+	switch g := g.(type) {
+	case *leastRequest:
+		return float64(g.load(at))
+	case *peakEWMA:
+		return float64(g.cost(now, at)) * float64(1+g.load(at))
+	default:
+		return 0
+	}
 }
