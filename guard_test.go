@@ -67,7 +67,7 @@ func callMany(t *testing.T, c *muster.Client, call muster.Call, n int, fails fun
 
 func TestAnOutlierIsLeftAloneAndComesBackSlowly(t *testing.T) {
 	heard := &events{}
-	calling(t, &muster.ClientOptions{Observer: heard}, three(), func(t *testing.T, f *fake, c *muster.Client) {
+	calling(t, &muster.ClientOptions{Policy: muster.Weighted, Observer: heard}, three(), func(t *testing.T, f *fake, c *muster.Client) {
 		bad := orders(2).ID
 		call := muster.Call{Service: "orders", Safe: true}
 		attempts, failed := callMany(t, c, call, 300, func(id string) bool { return id == bad })
