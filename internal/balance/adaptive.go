@@ -23,7 +23,7 @@ const (
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
-	a := &adaptive{peakEWMA: peakEWMA{choices: newChoices(g, t)}, probes: &probes{}}
+	a := &adaptive{peakEWMA: peakEWMA{choices: newChoices(g, t)}, probes: newProbes()}
 	for at, i := range g.index {
 		if members[i].Probe && at < mostPositions {
 			continue

@@ -53,6 +53,7 @@ func (p *Pool) inherit(prev *Pool) {
 
 // follow goes on counting where another stopped.
 func (p *probes) follow(before *probes) {
+	p.walk = before.walk
 	p.picks.Store(before.picks.Load())
 	p.asked.Store(before.asked.Load())
 	p.due.Store(before.due.Load())

@@ -3,6 +3,7 @@ package balance
 import (
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ type probes struct {
 	picks atomic.Uint64 // made in this group
 	asked atomic.Uint64 // probes asked for, or given up because of the cap
 	due   atomic.Int64  // when the next probe may be sent at the earliest, were there no bursts
+	walk  uint64        // where the walk of those who are asked begins
 	next  atomic.Uint32 // the slot after the newest answer, modulo the slots
 	hot   atomic.Uint32 // a float32: the load for its weight above which a member is hot
 
@@ -41,6 +43,10 @@ const (
 	probeGap    = int64(time.Second) / probeCap
 )
 
+// newProbes begins to ask anywhere: if a thousand clients asked the same members in the same order, they would all pick the
+// same ones.
+func newProbes() *probes { return &probes{walk: rand.Uint64()} }
+
 // ask says whether to send a probe now that a pick was made, and counts it.
 func (p *probes) ask(now int64) (n uint64, ok bool) {
 	picks, asked := p.picks.Load(), p.asked.Load()
@@ -56,7 +62,7 @@ func (p *probes) ask(now int64) (n uint64, ok bool) {
 		p.asked.Store(picks * probeRate) // what the cap forbids is not made up for later
 		return 0, false
 	}
-	return asked, true
+	return p.walk + asked, true
 }
 
 // answer takes in what a member said: load is its attempts in flight for its weight.
