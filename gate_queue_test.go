@@ -145,7 +145,7 @@ func TestNobodyWaitsLongerThanAnInterval(t *testing.T) {
 		l.come(l.t.Context(), "a", muster.DefaultPriority, 0)
 		time.Sleep(100*time.Millisecond - 1)
 		l.wantRefused("")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		l.wantRefused(muster.Rejected, "a")
 		if s := l.Stats(); s.RefusedSlow != 1 || s.Waiting != 0 {
@@ -202,7 +202,7 @@ func TestWaitersLeaveWhenTheirCallersDo(t *testing.T) {
 		delete(l.failed, "gone")
 		time.Sleep(time.Until(begin.Add(19*time.Millisecond)) - 1)
 		l.wantRefused("")
-		time.Sleep(1) // a millisecond is left: too little to begin
+		time.Sleep(time.Nanosecond) // a millisecond is left: too little to begin
 		synctest.Wait()
 		l.wantRefused(muster.Timeout, "soon")
 		leave()

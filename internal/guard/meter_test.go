@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -106,9 +107,9 @@ func TestMeterDoesNotTakeQuickFailuresForSpeed(t *testing.T) {
 		t.Errorf("%v after failures that took 1 µs, want 10 ms still", time.Duration(got))
 	}
 	for range 32 {
-		m.End(0, second, m.Begin(), false)
+		m.End(second, second, m.Begin(), false)
 	}
-	if got := m.Latency(0); got < second*9/10 {
+	if got := m.Latency(second); got < second*9/10 {
 		t.Errorf("%v after failures that took 1 s, want 1 s", time.Duration(got))
 	}
 }
@@ -178,15 +179,19 @@ func BenchmarkMeter(b *testing.B) {
 			}
 		})
 	})
-	b.Run("Latency", func(b *testing.B) {
-		var m guard.Meter
-		for i := range int64(64) {
-			m.Begin()
-			m.End(second, (i*37%64)*millisecond, 1, true)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			m.Latency(second)
-		}
-	})
+	for _, c := range []struct {
+		name string
+		tick int64
+	}{{"Latency", 0}, {"LatencyFoundAnew", millisecond * 2}} {
+		b.Run(c.name, func(b *testing.B) {
+			var m guard.Meter
+			b.ReportAllocs()
+			now := second
+			for b.Loop() {
+				now += c.tick
+				m.End(now, rand.Int64N(millisecond), m.Begin(), true)
+				m.Latency(now)
+			}
+		})
+	}
 }
