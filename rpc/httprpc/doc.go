@@ -11,5 +11,6 @@
 // Idempotency-Key on a request says that the server answers the same key the same way, so that a POST may be repeated.
 // Muster-Caller, Muster-Priority and Muster-Timeout tell the server who calls, how important it is and how long the caller
 // will wait; Muster-Unsent on an answer tells the client that nothing was done. Traceparent, tracestate and baggage of a
-// request that is being served go along with the calls made for it. All of them are claims of the peer, not proofs.
+// request that is being served go along with the calls made for it. Muster-Load tells clients that ask for it how busy a server
+// is, and Muster-Probe asks for that alone. All of them are claims of the peer, not proofs.
 package httprpc

@@ -17,9 +17,14 @@ import (
 // Handler is the server half: every request passes its Gate, brings its caller, priority, timeout and trace context into the
 // context that the inner handler sees, and is reported to the Observer.
 //
-// A request that the Gate refuses is answered 503 with Retry-After and [UnsentHeader], so that callers go elsewhere. A handler
-// that panics costs its own request a 500 (or the connection, when the answer had begun), not the process. A handler that
-// returns nothing after its caller's timeout answers 504.
+// A request that the Gate refuses is answered 503 with Retry-After and [UnsentHeader], so that callers go elsewhere; one with
+// less than 1 ms left is answered 504 with UnsentHeader. A handler that panics costs its own request a 500 (or the connection,
+// when the answer had begun), not the process. A handler that returns nothing after its caller's timeout answers 504.
+//
+// The timeout is that of the first of Muster-Timeout, grpc-timeout, X-Request-Deadline-Ms (what is left, in milliseconds) and
+// x-envoy-expected-rq-timeout-ms that the request has.
+//
+// Clients that ask for it are told how busy the server is, beside answers ([LoadHeader]) and when they probe ([ProbeHeader]).
 type Handler struct {
 	next http.Handler
 	opt  HandlerOptions
@@ -57,6 +62,11 @@ func (h *Handler) Gate() *muster.Gate { return h.gate }
 
 // ServeHTTP lets a request in or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isProbe(r) {
+		tellLoad(w.Header(), h.gate.Load())
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	in, err := readIncoming(r.Header)
 	if err != nil {
 		writeProblem(w, http.StatusBadRequest, err)
@@ -70,21 +80,42 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	visit, err := h.gate.Enter(ctx, in.priority)
 	if err != nil {
-		status := http.StatusServiceUnavailable
-		if muster.CodeOf(err) == muster.Timeout {
-			status = http.StatusGatewayTimeout
-		}
-		w.Header().Set(UnsentHeader, "true")
-		writeProblem(w, status, err)
+		h.refuse(w, r, err)
 		return
 	}
-	defer visit.Leave(muster.Success)
-	h.serve(ctx, in, w, r)
+	rec := &recorder{ResponseWriter: w}
+	if wantsLoad(r) {
+		rec.gate = h.gate
+	}
+	defer func() { visit.Leave(outcome(r.Context(), rec.status)) }()
+	h.serve(ctx, in, rec, r)
+}
+
+// refuse answers a request that the gate did not let in.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusServiceUnavailable
+	if muster.CodeOf(err) == muster.Timeout {
+		status = http.StatusGatewayTimeout
+	}
+	if wantsLoad(r) {
+		tellLoad(w.Header(), h.gate.Load())
+	}
+	w.Header().Set(UnsentHeader, "true")
+	writeProblem(w, status, err)
+}
+
+// outcome says what a request tells the gate: one whose caller has gone, or whose connection was taken over, does not tell
+// how long requests take.
+func outcome(caller context.Context, status int) muster.Outcome {
+	if caller.Err() == context.Canceled || status == http.StatusSwitchingProtocols {
+		return muster.Excluded
+	}
+	out, _ := served(status)
+	return out
 }
 
 // serve runs the inner handler between the Observer's Start and End.
-func (h *Handler) serve(ctx context.Context, in *incoming, w http.ResponseWriter, r *http.Request) {
-	rec := &recorder{ResponseWriter: w}
+func (h *Handler) serve(ctx context.Context, in *incoming, rec *recorder, r *http.Request) {
 	if obs := h.opt.Observer; obs != nil {
 		s := muster.Span{Kind: muster.ServeSpan, Service: h.opt.Service, Scheme: "http", Method: r.Method, Instance: in.peer.Service}
 		ctx = obs.Start(ctx, s)
@@ -101,8 +132,12 @@ func (h *Handler) serve(ctx context.Context, in *incoming, w http.ResponseWriter
 	r = r.WithContext(ctx)
 	defer h.recovered(rec, r)
 	h.next.ServeHTTP(rec, r)
-	if rec.status == 0 && ctx.Err() == context.DeadlineExceeded {
+	switch {
+	case rec.status != 0:
+	case ctx.Err() == context.DeadlineExceeded:
 		writeProblem(rec, http.StatusGatewayTimeout, &muster.Error{Code: muster.Timeout, Err: fmt.Errorf("the caller waits %v, which is over", in.timeout)})
+	default:
+		rec.tell() // before net/http writes the head
 	}
 }
 
@@ -124,6 +159,7 @@ func (h *Handler) recovered(rec *recorder, r *http.Request) {
 		return
 	}
 	if v == http.ErrAbortHandler {
+		rec.status = http.StatusInternalServerError // what the caller sees is a broken answer
 		panic(v)
 	}
 	h.opt.Log.LogAttrs(r.Context(), slog.LevelError, "a handler panicked", slog.String("method", r.Method),

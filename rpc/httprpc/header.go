@@ -1,13 +1,10 @@
 package httprpc
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-go/muster"
 )
@@ -17,8 +14,18 @@ const (
 	CallerHeader   = "Muster-Caller"   // of a request: who calls, as [Peer.String] writes it
 	PriorityHeader = "Muster-Priority" // of a request: critical or sheddable; anything else is the default
 	TimeoutHeader  = "Muster-Timeout"  // of a request: how long the caller will wait, in whole milliseconds from now
-	UnsentHeader   = "Muster-Unsent"   // of a 503: no work was done, so the request may be sent to another instance
+	UnsentHeader   = "Muster-Unsent"   // of a 503 or 504: no work was done, so the request may be sent to another instance
 	KeyHeader      = "Idempotency-Key" // of a request: requests with the same key are carried out once
+
+	// LoadHeader on a request, whatever its value, asks the server to say how busy it is. On the answer it is that:
+	// "n=3, us=12000, drain" for three requests inside, this one not counted, a median latency of 12 ms at about that many,
+	// and a server that is about to stop. Callers that do not ask are not told.
+	LoadHeader = "Muster-Load"
+
+	// ProbeHeader on a GET or HEAD, with the value 1, asks for the load and nothing else, on any path: the answer is an
+	// empty 204 with a LoadHeader. It passes no gate and reaches no handler, also while the server drains. Only instances
+	// that were registered with [muster.ProbeKey], as [Serve] does, may be asked: to others it is a request.
+	ProbeHeader = "Muster-Probe"
 )
 
 // Peer is who says that it calls; each field may be empty. It is a claim, not a proof.
@@ -77,24 +84,6 @@ func unescape(s string, limit int) (string, error) {
 		return "", fmt.Errorf("%d bytes, at most %d are allowed", len(s), limit)
 	}
 	return s, muster.CheckID(s)
-}
-
-// maxTimeout bounds what a caller may ask for.
-const maxTimeout = 24 * time.Hour
-
-// parseTimeout reads the value of Muster-Timeout; 0 is none.
-func parseTimeout(s string) (time.Duration, error) {
-	if s == "" {
-		return 0, nil
-	}
-	ms, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || ms < 1 {
-		return 0, badHeader(TimeoutHeader, s, errors.New("want whole milliseconds, 1 or more"))
-	}
-	if ms > maxTimeout.Milliseconds() {
-		return maxTimeout, nil
-	}
-	return time.Duration(ms) * time.Millisecond, nil
 }
 
 func badHeader(name, value string, err error) error {

@@ -26,14 +26,14 @@ const maxTrace = 8 << 10
 
 // readIncoming reads the headers. A caller's name that cannot be read counts as none: nothing depends on it.
 //
-// Errors: Invalid (Muster-Timeout).
+// Errors: Invalid (a timeout that cannot be read).
 func readIncoming(h http.Header) (*incoming, error) {
 	in := &incoming{priority: parsePriority(h.Get(PriorityHeader))}
 	if s := h.Get(CallerHeader); s != "" {
 		in.peer, _ = ParsePeer(s)
 	}
 	var err error
-	if in.timeout, err = parseTimeout(h.Get(TimeoutHeader)); err != nil {
+	if in.timeout, err = readTimeout(h); err != nil {
 		return nil, err
 	}
 	for i, name := range traceHeaders {

@@ -5,12 +5,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/muster-go/muster"
 )
 
-// recorder is a ResponseWriter that knows its status.
+// recorder is a ResponseWriter that knows its status, and tells the load in the head of the answer.
 type recorder struct {
 	http.ResponseWriter
-	status int // 0 until the head of the answer is written
+	gate   *muster.Gate // whose load the caller wants to know; nil is that it does not
+	status int          // 0 until the head of the answer is written
 }
 
 // Unwrap serves http.ResponseController.
@@ -19,6 +22,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		r.status = status
+		r.tell()
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
@@ -52,5 +56,17 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (r *recorder) began() {
 	if r.status == 0 {
 		r.status = http.StatusOK
+		r.tell()
 	}
+}
+
+// tell writes the load as it is now, without this request, which is about to leave. What a handler copied there from another
+// server's answer goes.
+func (r *recorder) tell() {
+	if r.gate == nil {
+		return
+	}
+	l := r.gate.Load()
+	l.InFlight--
+	tellLoad(r.Header(), l)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -32,7 +33,8 @@ const lastStep = 2 * time.Second
 // order: out of traffic ([muster.Registration.Leave], which waits the registry's Drain), no new requests and the end of those
 // inside ([muster.Gate.Drain]), connections closed, deregistered.
 //
-// An instance without endpoints gets the one listened on; one written with port 0 gets the real port. srv belongs to Serve
+// An instance without endpoints gets the one listened on; one written with port 0 gets the real port. Its metadata says
+// muster.probe=1, so that clients ask it how busy it is ([ProbeHeader]); whoever does not want that sets [muster.ProbeKey] to 0. srv belongs to Serve
 // from now on; timeouts that it leaves at zero for headers and idle connections are set. With a certificate in srv.TLSConfig
 // it serves https.
 //
@@ -47,6 +49,7 @@ func Serve(ctx context.Context, r *muster.Registry, srv *http.Server, in muster.
 		return &muster.Error{Op: "serve", Service: in.Service, Code: muster.Unavailable, Err: err}
 	}
 	s.endpoints(&in)
+	declareProbe(&in)
 	s.begin(in.Service)
 	reg, err := r.Register(ctx, in)
 	if err != nil {
@@ -122,6 +125,17 @@ func (s *server) endpoints(in *muster.Instance) {
 		e.Address = ":" + port
 	}
 	in.Endpoints = []muster.Endpoint{e}
+}
+
+// declareProbe says that the instance answers probes, unless its metadata says something about that already.
+func declareProbe(in *muster.Instance) {
+	if _, said := in.Metadata[muster.ProbeKey]; said {
+		return
+	}
+	if in.Metadata = maps.Clone(in.Metadata); in.Metadata == nil {
+		in.Metadata = make(map[string]string, 1)
+	}
+	in.Metadata[muster.ProbeKey] = "1"
 }
 
 // begin starts serving: the first caller may come the moment the instance is listed.

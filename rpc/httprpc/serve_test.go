@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +52,38 @@ func TestServedIsFoundUnderItsRealPort(t *testing.T) {
 		t.Errorf("a clean stop returned %v", err)
 	}
 	f.wait("orders", func(s *muster.Snapshot) bool { return len(s.Up()) == 0 })
+}
+
+func TestServedSaysThatItAnswersProbesUnlessToldOtherwise(t *testing.T) {
+	for _, c := range []struct{ given, want map[string]string }{
+		{nil, map[string]string{muster.ProbeKey: "1"}},
+		{map[string]string{"team": "a"}, map[string]string{"team": "a", muster.ProbeKey: "1"}},
+		{map[string]string{muster.ProbeKey: "0"}, map[string]string{muster.ProbeKey: "0"}},
+		{map[string]string{muster.ProbeKey: ""}, map[string]string{muster.ProbeKey: ""}},
+	} {
+		f := newFleet(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		given := maps.Clone(c.given)
+		started, ended := f.run(ctx, &http.Server{}, muster.Instance{Service: "orders", Metadata: given})
+		in := (<-started).Instance()
+		if !maps.Equal(in.Metadata, c.want) || !maps.Equal(given, c.given) {
+			t.Errorf("given %v: registered %v, want %v; the caller's map is now %v", c.given, in.Metadata, c.want, given)
+		}
+		resp, err := http.DefaultClient.Do(&http.Request{
+			Method: "HEAD", URL: &url.URL{Scheme: "http", Host: in.Endpoints[0].Address}, Header: http.Header{httprpc.ProbeHeader: {"1"}}, Close: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get(httprpc.LoadHeader); resp.StatusCode != 204 || got != "n=0" {
+			t.Errorf("probed: %d, load %q; want 204 and n=0", resp.StatusCode, got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestTakenPortRegistersNothing(t *testing.T) {
