@@ -139,6 +139,22 @@ func BenchmarkUpdate(b *testing.B) {
 			})
 		}
 	}
+	b.Run("Weighted/n=10000/subset", func(b *testing.B) {
+		members := fleet(10_000, byTens)
+		pool := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
+		b.ReportAllocs()
+		for b.Loop() {
+			pool = balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, pool)
+		}
+	})
+	b.Run("Weighted/n=10000/all start slowly", func(b *testing.B) {
+		members := membersOfWeights(10_001, byTens)
+		pool := balance.NewPool(balance.Config{Policy: balance.Weighted, Subset: balance.Off}, 0, members[:1], nil)
+		b.ReportAllocs()
+		for b.Loop() {
+			pool = balance.NewPool(balance.Config{Policy: balance.Weighted, Subset: balance.Off}, second, members, pool)
+		}
+	})
 	b.Run("Weighted/n=10000/zones and tiers mixed", func(b *testing.B) {
 		members := membersOfWeights(10_000, byTens)
 		for i := range members {

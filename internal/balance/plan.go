@@ -39,6 +39,7 @@ type section struct {
 	able  uint64  // weight of the usable
 	drawn uint64  // weight of those in the subset
 	well  uint64  // weight of those in use, as if none started slowly
+	slow  uint64  // of it, what slow start holds back; in fullWeight-ths
 	share float64 // of the calls
 	group int     // index in the pool's groups; -1: none is in use
 }

@@ -66,7 +66,8 @@ func (p *Pool) arrange(members []Member) {
 			groups = append(groups, newGroup(s.inUse))
 		}
 	}
-	var beyond, draining, ejected group
+	beyond, ejected := newGroup(p.plan.usable-p.plan.subset), newGroup(p.plan.ejected)
+	var draining group
 	for i := range p.plan.marks {
 		k, t := &p.plan.marks[i], members[i].Target
 		switch k.reason {

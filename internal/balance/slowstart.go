@@ -109,8 +109,10 @@ func (p *plan) startSlowly(now int64, members []Member) {
 		if passed >= slowSteps {
 			continue
 		}
+		whole := k.weight
 		k.reason = Starting
-		k.weight = uint32(members[i].weight()) * uint32(max(fullWeight*passed/slowSteps, leastWeight))
+		k.weight = whole / fullWeight * uint32(max(fullWeight*passed/slowSteps, leastWeight))
+		p.sections[k.section].slow += uint64(whole - k.weight)
 		p.starting++
 		p.await(since, (passed+1)*step)
 	}

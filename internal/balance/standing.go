@@ -89,12 +89,25 @@ func (p *Pool) Standing(now int64, i int) Standing {
 		return s
 	}
 	s.Weight = float64(k.weight) / fullWeight
-	if section := &p.plan.sections[k.section]; section.share > 0 {
-		s.Share = section.share * p.part(g.all(), at)
-	}
+	s.Share = p.plan.sections[k.section].share * p.part(k)
 	s.Score = score(g, now, at)
 	return s
 }
+
+// Standings says what the pool makes of every member, by the indices of the slice NewPool was given.
+func (p *Pool) Standings(now int64) []Standing {
+	if p.plan == nil {
+		return nil
+	}
+	all := make([]Standing, len(p.plan.marks))
+	for i := range all {
+		all[i] = p.Standing(now, i)
+	}
+	return all
+}
+
+// Ejected says whether the member of index i is left out as an outlier.
+func (p *Pool) Ejected(i int) bool { return p.plan.marks[i].reason == Ejected }
 
 // State says what the pool makes of its members.
 func (p *Pool) State() State {
@@ -160,26 +173,29 @@ func (p *Pool) find(i int) (g picker, at int) {
 	return nil, -1
 }
 
-// part is the member's share of its group's calls.
-func (p *Pool) part(g *group, at int) float64 {
+// part is a member's share of its section's calls.
+func (p *Pool) part(k *mark) float64 {
+	s := &p.plan.sections[k.section]
 	if !p.policy.weighs() {
-		return 1 / float64(len(g.index))
+		return 1 / float64(s.inUse)
 	}
-	total := uint64(0)
-	for _, weight := range g.weights {
-		total += uint64(weight)
-	}
-	return float64(g.weights[at]) / float64(total)
+	return float64(k.weight) / float64(s.well*fullWeight-s.slow)
 }
 
-// score is what a picker compares a member by.
+// score is what a picker compares a member by. For adaptive it is what it goes by without fresh answers.
 func score(g picker, now int64, at int) float64 {
 	switch g := g.(type) {
 	case *leastRequest:
 		return float64(g.load(at))
 	case *peakEWMA:
-		return float64(g.cost(now, at)) * float64(1+g.load(at))
+		return g.score(now, at)
+	case *adaptive:
+		return g.score(now, at)
 	default:
 		return 0
 	}
+}
+
+func (p *peakEWMA) score(now int64, at int) float64 {
+	return float64(p.cost(now, at)) * float64(1+p.load(at))
 }
