@@ -29,8 +29,8 @@ func (p *Pool) Probed(now int64, i int, l Load) {
 	}
 }
 
-// inherit takes over what the members that are still there said when the pool before asked them, and how often it asked.
-// Answers that the pool before takes in later are lost: they are good for a moment only.
+// inherit takes over from the pool before what the members that are still there said when they were asked. Answers that
+// come to the pool before from now on are lost: they are good for a moment only.
 func (p *Pool) inherit(prev *Pool) {
 	if prev == nil {
 		return

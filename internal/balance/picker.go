@@ -10,7 +10,7 @@ type picker interface {
 	all() *group
 }
 
-func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
+func (p *Pool) newPicker(policy Policy, g group, members []Member, prev *Pool) picker {
 	switch policy {
 	case Random:
 		return &random{g}
@@ -24,6 +24,8 @@ func (p *Pool) newPicker(policy Policy, g group, members []Member) picker {
 		return newLeastRequest(g, p.turn)
 	case PeakEWMA:
 		return newPeakEWMA(g, p.turn)
+	case Maglev:
+		return newMaglev(g, members, p.turn, prev)
 	case Adaptive:
 		return newAdaptive(g, members, p.turn)
 	default:
@@ -48,6 +50,8 @@ func pick(g picker, now int64, key uint64, tried []*Target) int {
 	case *leastRequest:
 		return g.pick(now, key, tried)
 	case *peakEWMA:
+		return g.pick(now, key, tried)
+	case *maglev:
 		return g.pick(now, key, tried)
 	case *adaptive:
 		return g.pick(now, key, tried)

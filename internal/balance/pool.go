@@ -52,13 +52,13 @@ func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
 	if c.Policy == Sticky || c.Policy == OtherThanLast {
 		p.recall = newRecall(members, p.plan.marks, prev)
 	}
-	p.arrange(members)
+	p.arrange(members, prev)
 	p.inherit(prev)
 	return p
 }
 
 // arrange makes the groups of a plan: one for each section that has members in use, and one for each reason not to be.
-func (p *Pool) arrange(members []Member) {
+func (p *Pool) arrange(members []Member, prev *Pool) {
 	var groups []group
 	for at := range p.plan.sections {
 		if s := &p.plan.sections[at]; s.inUse > 0 {
@@ -85,7 +85,7 @@ func (p *Pool) arrange(members []Member) {
 		p.size++
 	}
 	for _, g := range groups {
-		p.groups = append(p.groups, p.newPicker(p.policy, g, members))
+		p.groups = append(p.groups, p.newPicker(p.policy, g, members, prev))
 	}
 	for _, g := range []group{beyond, draining, ejected} {
 		if len(g.index) > 0 {
