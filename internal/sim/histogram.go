@@ -8,6 +8,7 @@ import (
 // Histogram counts durations in buckets less than one part in 128 wide. The zero value is empty.
 type Histogram struct {
 	n       uint64
+	sum     int64
 	buckets [octaves << stepBits]uint32
 }
 
@@ -20,12 +21,14 @@ const (
 // Add counts one duration, in nanoseconds.
 func (h *Histogram) Add(took int64) {
 	h.n++
+	h.sum += took
 	h.buckets[bucketOf(took)]++
 }
 
 // Merge adds the counts of another.
 func (h *Histogram) Merge(other *Histogram) {
 	h.n += other.n
+	h.sum += other.sum
 	for i, n := range &other.buckets {
 		h.buckets[i] += n
 	}
@@ -33,6 +36,9 @@ func (h *Histogram) Merge(other *Histogram) {
 
 // N is how many durations were counted.
 func (h *Histogram) N() uint64 { return h.n }
+
+// Mean is exact; 0 when empty.
+func (h *Histogram) Mean() time.Duration { return time.Duration(h.sum / int64(max(h.n, 1))) }
 
 // Quantile returns the duration that a share q of all are not longer than, straight between a bucket's ends; 0 when empty.
 func (h *Histogram) Quantile(q float64) time.Duration {
