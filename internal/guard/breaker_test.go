@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,14 +72,17 @@ func TestBreakerForgetsCallsAfterTenSeconds(t *testing.T) {
 
 func TestThreeGoodTrialsClose(t *testing.T) {
 	b := guard.NewBreaker()
+	for range 10 {
+		b.Done(100*second, true)
+	}
 	trip(b, 100*second)
-	if got, want := b.State(100*second), (guard.BreakerState{State: guard.Open, Since: 100 * second, Until: 105 * second, Calls: 20, Failures: 20}); got != want {
+	if got, want := b.State(100*second), (guard.BreakerState{State: guard.Open, Since: 100 * second, Until: 105 * second, Calls: 20, Failures: 10}); got != want {
 		t.Errorf("opened: %+v, want %+v", got, want)
 	}
 	if b.Allow(105*second - 1) {
 		t.Error("a call passed within 5 s")
 	}
-	if got := b.State(105 * second); got.State != guard.HalfOpen || got.Since != 105*second || got.Until != 0 {
+	if got := b.State(106 * second); got.State != guard.HalfOpen || got.Since != 105*second || got.Until != 0 {
 		t.Errorf("after 5 s: %+v, want half-open since then", got)
 	}
 	for range 2 {
@@ -119,7 +123,7 @@ func TestOpenTimesDoubleUpToAMinute(t *testing.T) {
 	b := guard.NewBreaker()
 	now := int64(0)
 	trip(b, now)
-	for _, want := range []int64{5, 10, 20, 40, 60, 60} {
+	for _, want := range append([]int64{5, 10, 20, 40}, slices.Repeat([]int64{60}, 100)...) {
 		if got := b.State(now).Until - now; got != want*second {
 			t.Errorf("open for %v, want %d s", time.Duration(got), want)
 		}
@@ -234,12 +238,18 @@ func TestForceEndsWhatWasUnderWay(t *testing.T) {
 	}
 	b.Force(guard.ForceClosed)
 	b.Force(guard.Auto)
+	if got, want := b.State(20*second), (guard.BreakerState{}); got != want {
+		t.Errorf("after a force: %+v, want it as new", got)
+	}
 	if b.Done(20*second, false) { // by when the failures that opened it are forgotten
 		t.Error("the outcome of a trial from before a force opened the breaker")
 	}
 	trip(b, 20*second)
 	if got := b.State(20 * second).Until; got != 25*second {
 		t.Errorf("first opening after a force lasts until %v, want 25s", time.Duration(got))
+	}
+	if b.Done(21*second, false) {
+		t.Error("a trial from before a force was still taken to be under way")
 	}
 }
 

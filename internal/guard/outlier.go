@@ -108,13 +108,9 @@ func (o *Outlier) Failure(now int64, unreached bool, successes, failures int64) 
 		if why != NotEjected {
 			s.eject(now, why)
 		}
-		if !o.state.CompareAndSwap(word, s.pack()) {
-			continue
+		if o.state.CompareAndSwap(word, s.pack()) {
+			return why != NotEjected
 		}
-		if why != NotEjected {
-			o.totals.Store(0) // ends the window, wherever the clock is set to until its start is looked at
-		}
-		return why != NotEjected
 	}
 }
 
@@ -160,8 +156,8 @@ func (o *Outlier) lowRate(now, ejected, successes, failures int64) bool {
 	return good+bad >= rateSamples && bad > good
 }
 
-// grown is what a total has grown by. One that was read before the window began seems to have shrunk.
-func grown(from uint32, to int64) int64 { return int64(max(int32(uint32(to)-from), 0)) }
+// grown is what a total has grown by; less than 0 if it was read before the window began.
+func grown(from uint32, to int64) int64 { return int64(int32(uint32(to) - from)) }
 
 // outlierState is what an Outlier knows but for the rate. It is swapped as one word, so that every change is whole:
 //
@@ -255,9 +251,6 @@ func ejectionTime(times int) int64 { return min(firstEjection<<(times-1), longes
 
 // timesAt is how many ejections are not forgotten.
 func (s *outlierState) timesAt(now int64) int {
-	if now < s.until {
-		return s.times
-	}
 	return int(max(int64(s.times)-elapsed(s.until, now)/forgetAfter, 0))
 }
 

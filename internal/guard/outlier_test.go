@@ -208,6 +208,52 @@ func TestTotalsThatAreLateOrWrapAroundAreNoFailures(t *testing.T) {
 	}
 }
 
+func TestTotalsAreLookedAtForWhatTheyGrewBy(t *testing.T) {
+	o := target{failures: 1 << 40}
+	for n := range 300 {
+		o.good(0)
+		if o.bad(0) {
+			t.Fatalf("ejected by pair %d of a success and a failure, with many failures before", n+1)
+		}
+	}
+}
+
+func TestRateBeginsAnewWhenTheClockIsSetBack(t *testing.T) {
+	var o target
+	for _, now := range []int64{100 * second, 0} {
+		for range 7 { // the failure that begins a window, and 13 to 7 others
+			if o.bad(now) || o.bad(now) {
+				t.Fatalf("at %v: ejected for fewer than 20 outcomes since the clock was set", time.Duration(now))
+			}
+			o.good(now)
+		}
+	}
+}
+
+func TestRateWorksAfterTheBeginningOfTime(t *testing.T) {
+	var o target
+	o.bad(math.MinInt64)
+	for n := range 30 {
+		o.good(0)
+		if o.bad(0) || o.bad(0) {
+			return
+		}
+		if n == 29 {
+			t.Error("not ejected though two thirds of 90 outcomes failed")
+		}
+	}
+}
+
+func TestEjectionIsNeverShort(t *testing.T) {
+	for now := range int64(10) {
+		var o target
+		o.fall(now * 333_333)
+		if took := o.Until() - now*333_333; took < 5*second || took > 5*second+2*second/1000 {
+			t.Errorf("ejected for %v, want 5s and at most 2 ms of rounding", time.Duration(took))
+		}
+	}
+}
+
 func TestEjectionsDoubleUpToAMinute(t *testing.T) {
 	var o target
 	now := int64(0)
@@ -274,7 +320,7 @@ func TestEjectionOutlivesNoClockSetBack(t *testing.T) {
 }
 
 func TestNewOutlierIsInAtAnyTime(t *testing.T) {
-	for _, now := range []int64{math.MinInt64, -second, -1, 0, 1, second, math.MaxInt64} {
+	for _, now := range []int64{math.MinInt64, -second, -1, 0, 1, second, math.MaxInt64 - 1, math.MaxInt64} {
 		var o target
 		if o.Ejected(now) || o.Until() != 0 || o.State(now) != (guard.OutlierState{}) {
 			t.Errorf("at %d: %+v, want nothing", now, o.State(now))
@@ -303,6 +349,7 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var o target
 		var history []outcome // since the last ejection
+		var all []outcome
 		now := anyTime.Draw(t, "start")
 		latest := now
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
@@ -320,6 +367,7 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 				began = o.bad(now)
 			}
 			c.successes, c.failures = o.successes, o.failures
+			all = append(all, c)
 			if !ejected {
 				history = append(history, c)
 			}
@@ -337,7 +385,7 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 				t.Fatalf("%d failures in a row after a success", after.Consecutive)
 			}
 			if began {
-				checkReason(t, after.Why, history, before)
+				checkReason(t, after.Why, history, all, before)
 				history = nil
 			}
 		}
@@ -347,8 +395,9 @@ func TestOutlierEjectsForAReasonAndNeverForLong(t *testing.T) {
 	})
 }
 
-// checkReason checks that what happened since the last ejection, which ended at until, is what why says.
-func checkReason(t *rapid.T, why guard.Why, history []outcome, until int64) {
+// checkReason checks that what happened since the last ejection, which ended at until, is what why says. The window of the
+// rate may be an older one when the clock is set back to it.
+func checkReason(t *rapid.T, why guard.Why, history, all []outcome, until int64) {
 	row := 0
 	for row < len(history) && !history[len(history)-1-row].good {
 		row++
@@ -365,7 +414,7 @@ func checkReason(t *rapid.T, why guard.Why, history []outcome, until int64) {
 			t.Fatalf("ejected for having reached nobody by %+v", history)
 		}
 	case guard.LowRate:
-		for _, first := range history {
+		for _, first := range all {
 			good, bad := last.successes-first.successes, last.failures-first.failures
 			if !first.good && good+bad >= 20 && bad > good {
 				return

@@ -102,7 +102,7 @@ func TestThrottleDropsTheShareItNames(t *testing.T) {
 
 func TestThrottleLetsOnePassEachSecond(t *testing.T) {
 	h := guard.NewThrottle()
-	for range 1_000_000 { // drop is so near to 1 that a pass by chance does not happen
+	for range 100_000 { // 0.0054 passes by chance are to be expected in all
 		h.Done(0, false)
 	}
 	passed := 0
@@ -111,8 +111,8 @@ func TestThrottleLetsOnePassEachSecond(t *testing.T) {
 			passed++
 		}
 	}
-	if passed != 9 {
-		t.Errorf("%d calls passed in 9 s, want one a second", passed)
+	if passed < 9 || passed > 12 {
+		t.Errorf("%d calls passed in 9 s, want one a second and next to none by chance", passed)
 	}
 }
 
@@ -129,6 +129,40 @@ func TestThrottleForgetsFailuresAfterTenSeconds(t *testing.T) {
 	}
 	if got := h.Drop(10 * second); got != 0 {
 		t.Errorf("10 s after the last failure: drop is %v, want 0", got)
+	}
+}
+
+func TestDropsCountButKeepNothingUp(t *testing.T) {
+	h := guard.NewThrottle()
+	h.Done(0, false)
+	h.Done(second, false)
+	for range 4 {
+		h.Done(2*second, false)
+	}
+	before := h.Drop(2 * second)
+	for range 1000 {
+		h.Allow(2 * second)
+	}
+	if got := h.Drop(2 * second); got < 0.9 || got <= before {
+		t.Errorf("after 1000 calls to a service of which six failed: drop is %v, want it near 1", got)
+	}
+	if got := h.Drop(10 * second); got < 0.9 {
+		t.Errorf("5 failures and many drops in the window: drop is %v, want it near 1", got)
+	}
+	if got := h.Drop(11 * second); got != 0 {
+		t.Errorf("4 failures and many drops in the window: drop is %v, want 0", got)
+	}
+}
+
+func TestThrottleLetsOnePassWhenTheClockIsSetBack(t *testing.T) {
+	h := guard.NewThrottle()
+	for _, now := range []int64{100 * second, 0} {
+		for range 100_000 {
+			h.Done(now, false)
+		}
+		if !h.Allow(now) {
+			t.Errorf("at %v: no call passes, want one, as none did for a second of this clock", time.Duration(now))
+		}
 	}
 }
 
