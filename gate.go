@@ -26,11 +26,11 @@ type Gate struct {
 	// Shadow computes it and counts in [GateStats] what it would have refused. Default is Off.
 	Adaptive Mode
 
-	// Queue is how many requests may wait when the Gate is full; 0 means none: they are refused at once. One that waits is
-	// served in order, critical ones before default ones before sheddable ones, and refused after 100 ms. When it has come
-	// to that that the longest wait of a priority stays above 5 ms for 100 ms, its queue is a standing one, which helps
-	// nobody: until it has been empty, newcomers to it wait 5 ms at most and the newest is served first. A full queue makes
-	// room for a more important request by refusing the last of the least important ones.
+	// Queue is how many requests may wait when the Gate is full; 0 means none: they are refused at once. Critical ones are
+	// served before default ones, those before sheddable ones, each in order, and refused after 100 ms. When the longest wait
+	// of a priority has been 5 ms or more for 100 ms, its queue absorbs no burst but only adds to latency: then newcomers to it
+	// wait 5 ms at most and the newest is served first, until that has been enough for 100 ms. A full queue makes room for a
+	// more important request by refusing the last of the least important ones.
 	Queue int
 
 	once  sync.Once

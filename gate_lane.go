@@ -59,11 +59,11 @@ func (l *lane) remove(w *waiter) {
 	w.older, w.newer = nil, nil
 }
 
-// watch lets CoDel see the lane after each change.
+// watch lets CoDel see the lane.
 func (l *lane) watch(now int64) {
-	if l.first == nil {
-		l.codel.Empty()
-		return
+	longest := int64(0)
+	if l.first != nil {
+		longest = now - l.first.came
 	}
-	l.codel.Waiting(now, now-l.first.came)
+	l.codel.Waiting(now, longest)
 }

@@ -174,7 +174,8 @@ func TestStandingQueueServesTheNewestAndKeepsNobodyLong(t *testing.T) {
 		l.wg.Wait()
 		l.wantServed("newer", "older", "oldest")
 
-		leave = l.hold() // it has been empty
+		time.Sleep(100 * time.Millisecond) // nobody had to wait for a while
+		leave = l.hold()
 		l.come(l.t.Context(), "first", muster.DefaultPriority, 0)
 		l.come(l.t.Context(), "second", muster.DefaultPriority, 0)
 		leave()
@@ -265,4 +266,41 @@ func TestSlotGivenToOneWhoJustLeftIsNotLost(t *testing.T) {
 			l.wantRefused(muster.Rejected, "impatient")
 		})
 	}
+}
+
+// Twice as many come as can be served: it goes on serving all it can, and those who are served have not waited long.
+func TestOverloadedGateServesAtItsFullRateAndQuickly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, takes, lasts = 1600, 10 * time.Millisecond, 3 * time.Second // 8 at once serve 800 a second
+		g := &muster.Gate{Limit: 8, Queue: 1000}
+		begin := time.Now()
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		served, longest := 0, time.Duration(0)
+		for time.Since(begin) < lasts {
+			wg.Go(func() {
+				came := time.Now()
+				v, err := g.Enter(t.Context(), muster.Critical)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				served++
+				if came.Sub(begin) > time.Second { // after the queue was seen to stand
+					longest = max(longest, time.Since(came))
+				}
+				mu.Unlock()
+				time.Sleep(takes)
+				v.Leave(muster.Success)
+			})
+			time.Sleep(time.Second / rate)
+		}
+		wg.Wait()
+		if most := int(lasts/takes) * g.Limit; served < most*97/100 {
+			t.Errorf("served %d, could have served %d", served, most)
+		}
+		if longest > 5*time.Millisecond {
+			t.Errorf("one waited %v, want 5 ms at most", longest)
+		}
+	})
 }

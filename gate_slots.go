@@ -138,6 +138,7 @@ func (s *slots) evict(rank int, now int64) bool {
 // lineUp makes one wait.
 func (s *slots) lineUp(ctx context.Context, rank int, now int64) *waiter {
 	l := &s.lanes[rank]
+	l.watch(now)
 	w := &waiter{lane: l, came: now, until: now + l.codel.Patience(), after: tooSlow, told: make(chan struct{})}
 	if end, ok := ctx.Deadline(); ok {
 		if until := now + int64(time.Until(end)-slack); until < w.until {
@@ -145,7 +146,6 @@ func (s *slots) lineUp(ctx context.Context, rank int, now int64) *waiter {
 		}
 	}
 	l.push(w)
-	l.watch(now)
 	s.waiting++
 	return w
 }
@@ -179,6 +179,7 @@ func (s *slots) wait(ctx context.Context, w *waiter, clock func() int64) cause {
 
 // drop takes a waiter out of its lane.
 func (s *slots) drop(w *waiter, now int64) {
+	w.lane.watch(now)
 	w.lane.remove(w)
 	w.lane.watch(now)
 	w.lane = nil

@@ -7,17 +7,19 @@ import "time"
 // patience falls to Target, and the newest are served first: they still have time, while those before them are about to be
 // given up by their callers anyway.
 //
-// A queue is bad once the longest wait in it was above Target for a whole Interval. It is good again once it was empty.
+// A queue is bad once the longest wait in it was Target or more for a whole Interval. It is good again once that was less for a
+// whole Interval. (To be empty once is not enough: under a lasting overload a queue of which everybody leaves after Target is
+// empty now and then, and would be let grow to Interval again and again.)
 //
 // The zero value is ready to use, and is of a good queue. It belongs to its queue and is not safe for concurrent use.
 //
 // Source: RFC 8289 (target, interval, the persistent wait as the sign); Maurer, "Fail at Scale" (ACM Queue 13-8, 2015) for
-// the form that suits servers: two timeouts in place of a drop schedule, the end of the bad state when the queue was empty,
-// and adaptive LIFO.
+// the form that suits servers: two timeouts in place of a drop schedule, and adaptive LIFO. There a queue is good again when
+// it was empty.
 type CoDel struct {
-	since int64 // when the longest wait was first seen above Target, if above
-	above bool
-	bad   bool
+	since   int64 // from when on what was seen speaks for the other state, if turning
+	turning bool
+	bad     bool
 }
 
 // CoDel's constants are RFC 8289's.
@@ -26,21 +28,18 @@ const (
 	Interval = 100 * time.Millisecond
 )
 
-// Waiting is told, whenever somebody comes to the queue or leaves it, how many nanoseconds the one has waited who is longest
-// in it.
+// Waiting is told, whenever somebody comes to the queue and before and after somebody leaves it, how many nanoseconds the one
+// has waited who is longest in it; 0 when nobody is.
 func (c *CoDel) Waiting(now, longest int64) {
 	switch {
-	case longest <= int64(Target):
-		c.above = false
-	case !c.above:
-		c.above, c.since = true, now
+	case (longest >= int64(Target)) == c.bad:
+		c.turning = false
+	case !c.turning:
+		c.turning, c.since = true, now
 	case now-c.since >= int64(Interval):
-		c.bad = true
+		c.bad, c.turning = !c.bad, false
 	}
 }
-
-// Empty is told that nobody waits.
-func (c *CoDel) Empty() { *c = CoDel{} }
 
 // Bad reports whether the queue stands, so that the newest are to be served first.
 func (c *CoDel) Bad() bool { return c.bad }

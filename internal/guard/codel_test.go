@@ -15,28 +15,54 @@ func TestQueueThatAbsorbsABurstStaysGood(t *testing.T) {
 				t.Fatalf("bad %d ms into burst %d", ms, burst)
 			}
 		}
-		c.Empty()
+		c.Waiting((burst*200+91)*millisecond, 0)
 	}
 	if got := c.Patience(); got != int64(guard.Interval) {
 		t.Errorf("patience of a good queue: %d, want an interval", got)
 	}
 }
 
-func TestQueueThatStandsIsBadUntilItWasEmpty(t *testing.T) {
+func TestQueueThatStandsIsBadUntilNobodyHadToWaitForAWhile(t *testing.T) {
 	var c guard.CoDel
-	for ms := range int64(120) {
-		c.Waiting(ms*millisecond, 6*millisecond)
-		if got, want := c.Bad(), ms >= 100; got != want {
-			t.Fatalf("bad %v after %d ms above target, want %v", got, ms, want)
+	want := func(now int64, bad bool) {
+		t.Helper()
+		patience := guard.Interval
+		if bad {
+			patience = guard.Target
+		}
+		if c.Bad() != bad || c.Patience() != int64(patience) {
+			t.Fatalf("after %d ms: bad %v, patience %d; want %v, %d", now, c.Bad(), c.Patience(), bad, patience)
 		}
 	}
-	c.Waiting(121*millisecond, 4*millisecond)
-	if !c.Bad() || c.Patience() != int64(guard.Target) {
-		t.Errorf("bad %v, patience %d: want bad and the target until it was empty", c.Bad(), c.Patience())
+	for ms := range int64(150) {
+		c.Waiting(ms*millisecond, 5*millisecond)
+		want(ms, ms >= 100)
 	}
-	c.Empty()
+	for ms := int64(150); ms < 400; ms++ { // empty most of the time, but somebody waits long each 50 ms
+		longest := int64(0)
+		if ms%50 == 0 {
+			longest = 5 * millisecond
+		}
+		c.Waiting(ms*millisecond, longest)
+		want(ms, true)
+	}
+	for ms := int64(400); ms < 600; ms++ {
+		c.Waiting(ms*millisecond, 4*millisecond)
+		want(ms, ms < 451) // the last long wait was at 350
+	}
+}
+
+func TestQueueNobodyCameToForAWhileIsGoodForTheNext(t *testing.T) {
+	var c guard.CoDel
+	c.Waiting(0, second)
+	c.Waiting(second, second)
+	c.Waiting(second+1, 0)
+	if !c.Bad() {
+		t.Fatal("good, want bad")
+	}
+	c.Waiting(60*second, 0)
 	if c.Bad() {
-		t.Error("bad although it was empty")
+		t.Error("bad after a minute in which nobody came")
 	}
 }
 
