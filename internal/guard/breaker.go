@@ -21,8 +21,8 @@ import (
 //
 // Nothing waits for longer than a minute, wherever the clock is set to.
 //
-// One breaker belongs to one caller and the service it calls. Safe for concurrent use; no method allocates. While closed, or
-// open, Allow is a load and takes no lock, nor does Done for a success. Else a short one is taken.
+// One breaker belongs to one caller and the service it calls. Safe for concurrent use; no method allocates. While it is
+// closed, Allow and the Done of a success take no lock, nor does Allow while it is open; else a short one is taken.
 //
 // Source: Netflix Hystrix (window, share, least number of calls, open time, one trial); three trials and doubling are ours,
 // for a service that answers one call and then none.
