@@ -16,7 +16,7 @@ func (p *plan) eject(members []Member) {
 		}
 	}
 	if 2*outliers > p.subset {
-		p.panicking, p.forced = true, true
+		p.panicking = true
 		return
 	}
 	if outliers == 0 {

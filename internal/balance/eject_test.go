@@ -156,6 +156,25 @@ func TestPanicUsesOutliersAtTheirFullWeight(t *testing.T) {
 	}
 }
 
+func TestPanicEndsTheSlowStartOfThoseThatAreBack(t *testing.T) {
+	c := balance.Config{Policy: balance.Weighted}
+	members := membersOfWeights(4, equal)
+	p := balance.NewPool(c, 0, members, nil)
+	fail(t, members[0], 0)
+	p = balance.NewPool(c, 0, members, p)
+	p = balance.NewPool(c, 6*second, members, p)
+	if got := p.Standing(6*second, 0); got.Reason != balance.Starting {
+		t.Fatalf("back from its ejection: %+v, want slow start", got)
+	}
+	for _, m := range members[1:] {
+		fail(t, m, 6*second)
+	}
+	p = balance.NewPool(c, 6*second, members, p)
+	if got := p.Standing(6*second, 0); got.Reason != balance.InUse || got.Share != 0.25 {
+		t.Errorf("in a panic: %+v, want a quarter of the calls", got)
+	}
+}
+
 func TestEjectionInShadowIsShownAndChangesNothing(t *testing.T) {
 	members := membersOfWeights(4, equal)
 	fail(t, members[2], 0)
@@ -171,6 +190,18 @@ func TestEjectionInShadowIsShownAndChangesNothing(t *testing.T) {
 	}
 	if p.Due() != 5*second {
 		t.Errorf("due at %d, want when the ejection would end", p.Due())
+	}
+}
+
+func TestEjectionInShadowIsFollowedByNoSlowStart(t *testing.T) {
+	c := balance.Config{Policy: balance.Weighted, Ejection: balance.Shadow}
+	members := membersOfWeights(4, equal)
+	p := balance.NewPool(c, 0, members, nil)
+	fail(t, members[2], 0)
+	p = balance.NewPool(c, second, members, p)
+	p = balance.NewPool(c, p.Due(), members, p)
+	if got := p.Standing(5*second, 2); got.Reason != balance.InUse || got.Shadow != balance.InUse || got.Weight != 10 {
+		t.Errorf("after the ejection that was not: %+v, want all of its weight", got)
 	}
 }
 

@@ -16,7 +16,6 @@ type plan struct {
 	starting  int
 	ejected   int
 	panicking bool // more than half are outliers
-	forced    bool // all drain, or panic: who is in use would otherwise not be
 }
 
 // mark is what a plan makes of one member.
@@ -108,7 +107,7 @@ func (p *plan) survey(c *Config, now int64, members []Member) (calm, outliers bo
 	}
 	p.order(&found)
 	if p.usable == 0 && draining > 0 {
-		p.usable, p.forced = draining, true
+		p.usable = draining
 		p.useDraining(members)
 	}
 	for at := range p.sections {

@@ -53,8 +53,8 @@ func (p *plan) drains(now int64, t *Target) bool {
 	return true
 }
 
-// age moves each target on to the phase that follows from what was made of it. Where outliers and drained ones are in
-// use for want of others, none of them starts slowly.
+// age moves each target on to the phase that follows from what was made of it. In a panic whoever was left out is back with all
+// of its weight: there is too little of it.
 func (p *plan) age(now int64, members []Member, seasoned bool) {
 	for i := range p.marks {
 		k := &p.marks[i]
@@ -71,10 +71,10 @@ func (p *plan) age(now int64, members []Member, seasoned bool) {
 			next = away
 		case k.phase == unseen && seasoned:
 			next = arriving
-		case (k.phase == away || k.phase == leaving) && seasoned && !p.forced:
+		case (k.phase == away || k.phase == leaving) && seasoned && !p.panicking:
 			next = returning
 		case k.phase == arriving && elapsed(t.since(now), now) < arrivalWindow:
-		case k.phase == returning && elapsed(t.since(now), now) < returnWindow && !p.forced:
+		case k.phase == returning && elapsed(t.since(now), now) < returnWindow && !p.panicking:
 		default:
 			next = settled
 		}

@@ -52,6 +52,9 @@ func TestUpToAHundredMembersAreAllUsed(t *testing.T) {
 
 func TestMembersBeyondTheSubsetArePickedWhenAllInItWereTried(t *testing.T) {
 	for _, policy := range policies {
+		if policy.policy == balance.Maglev {
+			continue // has no subset
+		}
 		members := fleet(150, equal)
 		p := balance.NewPool(balance.Config{Policy: policy.policy, Seed: 3}, 0, members, nil)
 		in := subset(p, members)
@@ -153,6 +156,24 @@ func TestEjectedMembersKeepTheirPlaceInTheSubset(t *testing.T) {
 	}
 	if s := p.State(); s.Ejected != 50 || s.Panic || !near(groupShares(p), []float64{0.7, 0.3}) {
 		t.Errorf("%+v, want 50 ejected and 0.3 of the calls to the other zone", s)
+	}
+}
+
+func TestMemberThatComesIntoTheSubsetLaterDoesNotStartSlowly(t *testing.T) {
+	c := balance.Config{Policy: balance.Weighted, Seed: 5}
+	members := fleet(150, equal)
+	p := balance.NewPool(c, 0, members, nil)
+	before := subset(p, members)
+	for i := range members {
+		if before[members[i].Target] {
+			members[i].Weight = 0
+			break
+		}
+	}
+	p = balance.NewPool(c, second, members, p)
+	after := subset(p, members)
+	if s := p.State(); missing(after, before) != 1 || s.Starting != 0 {
+		t.Errorf("%d new in the subset, %d of them start slowly: they are new to this caller only", missing(after, before), s.Starting)
 	}
 }
 

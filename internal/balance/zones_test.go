@@ -138,6 +138,13 @@ func TestEjectionLetsOtherZonesHelpOut(t *testing.T) {
 	}
 }
 
+func TestReserveIsOfATierWhenNoneIsInTheOwnZone(t *testing.T) {
+	p := balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "a"}, 0, in("a0", 0).and("b0", 10).and("b1", 10), nil)
+	if got := p.Standing(0, 2).Reason; got != balance.ReserveTier {
+		t.Errorf("the second tier of the other zones: %v, want in reserve for its tier", got)
+	}
+}
+
 func TestFilterOffOrInShadowTreatsZonesAndTiersAlike(t *testing.T) {
 	for _, c := range []struct {
 		zones, tiers balance.Mode
