@@ -18,9 +18,11 @@ import (
 // five good minutes nothing is held against it. (Forgetting all at the first success would let a target that works for its
 // first call after each ejection stay at 5 s for ever.)
 //
-// What ends while the target is ejected began before and says nothing new: it is not counted and prolongs nothing. An
-// ejection ends with a clean slate, but for unreached: a target that was out and does not even answer is still gone, and
-// costs one call per return instead of two. How many targets of a pool may be out at once is the pool's to decide.
+// What ends while the target is ejected began before, unless its pool had nobody better, and says nothing new: it is not
+// counted and prolongs nothing. An ejection ends with a clean slate, but for unreached: a target that was out and does not
+// even answer is still gone, and costs one call per return instead of two. (An attempt from before the ejection that ends
+// after it, as one that times out may, is taken for news.) How many targets of a pool may be out at once is the pool's to
+// decide.
 //
 // The zero value is ready to use. Safe for concurrent use; no method locks, waits or allocates.
 //
