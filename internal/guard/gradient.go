@@ -20,6 +20,10 @@ import (
 // stays as it is, as it was not what made requests slow or fast; it never grows above 5 times the most requests seen at
 // once in the window.
 //
+// Under an overload that lasts, u would learn the durations of overload, and the limit double every six minutes. So growth
+// must pay: when a limit that is full has grown by half and the rate of requests done not by a quarter, it goes back to where
+// it was, and tries again after 60 windows.
+//
 // A duration below 100 µs counts as 100 µs: what happens below is the scheduler's, not the load's, and a handler that is
 // always that fast must not get stuck at the initial limit, as it would if such requests were ignored. A failure counts
 // only when it took longer than usual, for the reason given at [Meter.End].
@@ -28,13 +32,19 @@ import (
 //
 // Source: Netflix concurrency-limits, Gradient2Limit.java and WindowedLimit.java, with these changes: the 90th percentile of
 // a window in place of its mean; a headroom of √limit, as in Envoy's adaptive concurrency filter, in place of 4, under which a
-// limit cannot fall below 8; a lower least limit; fast requests count.
+// limit cannot fall below 8; a lower least limit; fast requests count; growth must
+// pay, in place of the throughput correlation of failsafe-go's adaptive limiter, which serves the same end.
 type Gradient struct {
 	least, most float64
 	limit       float64
 
 	usual float64 // ns; the long average of the windows' percentiles, 0 before the first
 	seen  int     // windows in it, as far as that matters
+
+	rate     float64 // requests done a second, averaged over some windows
+	mark     float64 // the limit that growth is measured from
+	markRate float64 // rate at it; 0 before the first window
+	held     int     // windows without growth to come, as it did not pay
 
 	running bool  // a window is open
 	opened  int64 // when it was
@@ -60,6 +70,9 @@ const (
 	tolerance      = 1.5
 	smoothing      = 0.2
 	leastTook      = int64(100 * time.Microsecond)
+	stride         = 1.5 // a growth that is looked at
+	gain           = 1.25
+	holdFor        = 60
 )
 
 // NewGradient returns a Gradient at its initial limit.
@@ -67,7 +80,7 @@ func NewGradient(c GradientConfig) *Gradient {
 	most := positive(c.Max, 1000)
 	least := min(positive(c.Min, 4), most)
 	initial := min(max(positive(c.Initial, 20), least), most)
-	return &Gradient{least: float64(least), most: float64(most), limit: float64(initial)}
+	return &Gradient{least: float64(least), most: float64(most), limit: float64(initial), mark: float64(initial)}
 }
 
 // Limit returns how many requests should be worked on at once.
@@ -91,7 +104,7 @@ func (g *Gradient) Sample(now int64, inside int, took int64, ok bool) (changed b
 	}
 	before := g.Limit()
 	if g.count >= poorWindow {
-		g.update()
+		g.update(float64(g.count) / time.Duration(age).Seconds())
 	}
 	g.running = false
 	return g.Limit() != before
@@ -102,8 +115,12 @@ func (g *Gradient) open(now int64) {
 	g.peak, g.count, g.took = 0, 0, [tookSlots]uint32{}
 }
 
-// update ends a window.
-func (g *Gradient) update() {
+// update ends a window in which rate requests a second were done.
+func (g *Gradient) update(rate float64) {
+	if g.markRate == 0 {
+		g.rate, g.markRate = rate, rate
+	}
+	g.rate += 0.3 * (rate - g.rate)
 	now := g.percentile()
 	weight := 2.0 / (longWindow + 1)
 	if g.seen < warmUp {
@@ -121,9 +138,30 @@ func (g *Gradient) update() {
 	next := g.limit*gradient + math.Sqrt(g.limit)
 	next = g.limit + smoothing*(next-g.limit)
 	if next > g.limit {
-		next = max(g.limit, min(next, 5*float64(g.peak)))
+		next = g.worth(max(g.limit, min(next, 5*float64(g.peak))))
 	}
 	g.limit = min(max(next, g.least), g.most)
+	if g.limit < g.mark {
+		g.mark, g.markRate = g.limit, g.rate
+	}
+}
+
+// worth returns how far the limit may go that is about to grow to next.
+func (g *Gradient) worth(next float64) float64 {
+	if g.held > 0 {
+		g.held--
+		return g.limit
+	}
+	if next < stride*g.mark {
+		return next
+	}
+	full := g.peak >= g.Limit()-g.Limit()/5 // as full as a gate lets the least important requests make it
+	if full && g.rate < gain*g.markRate {
+		g.held = holdFor
+		return g.mark
+	}
+	g.mark, g.markRate = g.limit, g.rate
+	return next
 }
 
 // percentile returns the window's 90th percentile in nanoseconds: the middle of the slot that it lies in.

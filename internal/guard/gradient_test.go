@@ -3,20 +3,21 @@ package guard_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/muster-go/muster/internal/guard"
 )
 
-// window feeds one window of a hundred requests that took that many ms with so many inside, and returns when it ended.
+// window feeds one window of requests that took that many ms while so many were always inside, and returns when it ended.
 func window(g *guard.Gradient, now int64, inside int, ms float64) int64 {
-	for i := range int64(100) {
-		g.Sample(now+i*10*millisecond, inside, int64(ms*float64(millisecond)), true)
+	gap := max(1, int64(ms*float64(millisecond))/int64(max(inside, 1)))
+	for end := now + max(second, 50*gap); now < end; now += gap {
+		g.Sample(now, inside, int64(ms*float64(millisecond)), true)
 	}
-	now += second
 	g.Sample(now, inside, int64(ms*float64(millisecond)), true)
-	return now
+	return now + gap
 }
 
 func TestGradientGrowsWhileRequestsAreAsFastAsEverAndTheLimitIsUsed(t *testing.T) {
@@ -93,11 +94,101 @@ func TestGradientStaysWithinItsBounds(t *testing.T) {
 	}
 }
 
+// A server with 8 workers and 10 ms of work a request, to which more come than it can serve, for good: the limit is always
+// full, and all that it lets in beyond 8 only waits.
+func TestGradientHoldsALastingOverloadDown(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{})
+	sum, windows := 0, 0
+	for now := int64(0); now < 4*3600*second; {
+		now = window(g, now, g.Limit(), 10*max(1, float64(g.Limit())/8))
+		if g.Limit() > 36 {
+			t.Fatalf("limit %d after %v", g.Limit(), time.Duration(now))
+		}
+		sum, windows = sum+g.Limit(), windows+1
+	}
+	if mean := float64(sum) / float64(windows); mean > 22 {
+		t.Errorf("the limit was %.1f on average, want it to try more than 20 only now and then", mean)
+	}
+}
+
+// It had 100 workers, and has 8 from now on.
+func TestGradientForgetsWhatAServerOnceCouldDo(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{})
+	now := int64(0)
+	for now < 600*second {
+		now = window(g, now, g.Limit(), 10*max(1, float64(g.Limit())/100))
+	}
+	if g.Limit() < 60 {
+		t.Fatalf("limit %d after ten good minutes", g.Limit())
+	}
+	for now < 4*3600*second {
+		now = window(g, now, g.Limit(), 10*max(1, float64(g.Limit())/8))
+	}
+	if g.Limit() > 40 {
+		t.Errorf("limit %d hours later, want what it cannot do to be forgotten", g.Limit())
+	}
+}
+
+func TestGradientOutgrowsALimitThatIsNotFull(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{Initial: 50})
+	now := int64(0)
+	for range 100 {
+		now = window(g, now, 40, 10)
+	}
+	if got := g.Limit(); got < 80 || got > 82 {
+		t.Errorf("limit %d with 40 at once all the time, want twice that", got)
+	}
+}
+
+func TestGradientSoonForgetsABadTime(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{})
+	now := int64(0)
+	for range 600 {
+		now = window(g, now, 20, 100)
+	}
+	for range 60 {
+		now = window(g, now, 20, 10)
+	}
+	before := g.Limit()
+	for range 20 {
+		now = window(g, now, g.Limit(), 40)
+	}
+	if got := g.Limit(); got >= before {
+		t.Errorf("limit %d, was %d: four times as slow as in the last minute, want less", got, before)
+	}
+}
+
+func TestGradientGoesOnWhenTheClockWasSetBack(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{})
+	g.Sample(3600*second, 20, 10*millisecond, true)
+	now := int64(0)
+	for range 5 {
+		now = window(g, now, g.Limit(), 10)
+	}
+	if got := g.Limit(); got <= 20 {
+		t.Errorf("limit %d, want it to have grown", got)
+	}
+}
+
+// A server with 100 workers and 50 ms of work: the limit finds them, and stays near.
+func TestGradientFindsRoomThatIsThere(t *testing.T) {
+	g := guard.NewGradient(guard.GradientConfig{})
+	for now := int64(0); now < 3600*second; {
+		now = window(g, now, g.Limit(), 50*max(1, float64(g.Limit())/100))
+		if now > 600*second && (g.Limit() < 90 || g.Limit() > 300) {
+			t.Fatalf("limit %d after %v, want 100 at least and not three times that", g.Limit(), time.Duration(now))
+		}
+	}
+}
+
 func TestGradientIsNotStuckAtItsInitialLimitByFastRequests(t *testing.T) {
 	g := guard.NewGradient(guard.GradientConfig{})
 	now := int64(0)
-	for i := range 40 {
-		now = window(g, now, g.Limit(), 0.002+0.02*float64(i%3)) // 2 to 42 µs: nothing to learn from the difference
+	for i := range int64(60) {
+		for range 10 * g.Limit() { // the more at once the more are done
+			g.Sample(now, g.Limit(), 2000+20_000*(i%3), true) // 2 to 42 µs: nothing to learn from the difference
+		}
+		now += second
 	}
 	if got := g.Limit(); got < 40 {
 		t.Errorf("limit %d, want it to have grown", got)
