@@ -10,6 +10,8 @@ const (
 	tauLatency = 10 * time.Second // Finagle's and Linkerd's for peak EWMA
 	tauHealth  = 2 * time.Second  // a target that fails is known within a dozen calls or two seconds, and forgiven as fast
 
+	longest = int64(24 * time.Hour) // that an attempt takes; beyond that a clock jumped
+
 	leastHealth = 0.01   // of a target that only fails: as if it took 10,000 times as long
 	forgiven    = 0.0005 // a share of failures below which there were none
 
@@ -28,7 +30,7 @@ func (t *Target) learn(now, took int64, res Result) {
 	latency := average(t.latency.Load())
 	t.judge(now, failed, latency)
 
-	sample := float32(took)
+	sample := float32(min(took, longest))
 	if !failed || sample > latency.value() {
 		if next := latency.add(now, sample, tauLatency); next != latency {
 			t.latency.CompareAndSwap(uint64(latency), uint64(next))

@@ -43,10 +43,10 @@ func TestAKeyStaysWithItsTargetWhateverTheOrderOfTheList(t *testing.T) {
 }
 
 func TestKeysOfOthersHardlyMoveWhenATargetLeaves(t *testing.T) {
-	for _, n := range []int{3, 10, 100, 1000} {
+	for _, n := range []int{3, 10, 100} {
 		members := named(n, byTens)
 		before := byKey(members, nil)
-		const keys = 20_000
+		const keys = 10_000
 		was := owners(before, members, keys)
 		gone := members[n/2].Target
 		left := slices.Delete(slices.Clone(members), n/2, n/2+1)
@@ -78,7 +78,7 @@ func TestKeysAreSharedByWeight(t *testing.T) {
 	} {
 		members := named(w.n, w.weight)
 		p := byKey(members, nil)
-		const keys = 400_000
+		const keys = 100_000
 		counts := make([]int, w.n)
 		for k := range keys {
 			counts[p.Pick(0, key(k), nil)]++

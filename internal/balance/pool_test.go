@@ -22,6 +22,9 @@ var policies = []struct {
 	{"RoundRobin", balance.RoundRobin},
 	{"Sticky", balance.Sticky},
 	{"OtherThanLast", balance.OtherThanLast},
+	{"LeastRequest", balance.LeastRequest},
+	{"PeakEWMA", balance.PeakEWMA},
+	{"Adaptive", balance.Adaptive},
 }
 
 func membersOfWeights(n int, weight func(i int) int) []balance.Member {

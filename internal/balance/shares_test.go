@@ -22,7 +22,7 @@ var byWeight = []struct {
 func TestEquallyFastTargetsGetTheSharesOfTheirWeights(t *testing.T) {
 	const gap, took = int64(1_000_000), 10 * ms
 	for _, policy := range byWeight {
-		for _, inFlight := range []int{0, 10, 100, 1000} {
+		for _, inFlight := range []int{0, 100} {
 			t.Run(fmt.Sprintf("%s/%d in flight", policy.name, inFlight), func(t *testing.T) {
 				t.Parallel()
 				const n, picks = 100, 1_000_000
