@@ -173,6 +173,45 @@ func TestGateLearnsHowRequestsWereServed(t *testing.T) {
 
 type givenUp struct{}
 
+func TestAbortedAnswersAreFailures(t *testing.T) {
+	obs := new(spans)
+	h := httprpc.NewHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), &httprpc.HandlerOptions{Observer: obs})
+	func() {
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler {
+				t.Errorf("recovered %v, want what the handler panicked with", v)
+			}
+		}()
+		ask(h, "GET", nil)
+	}()
+	if got := obs.of(muster.ServeSpan); len(got) != 1 || got[0].Outcome != muster.Failure {
+		t.Errorf("spans %+v, want one failure", got)
+	}
+}
+
+func TestConnectionsTakenOverDoNotTellHowLongRequestsTake(t *testing.T) {
+	gate := new(muster.Gate)
+	s := httptest.NewServer(httprpc.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	}), &httprpc.HandlerOptions{Gate: gate}))
+	defer s.Close()
+	if resp, err := s.Client().Post(s.URL, "text/plain", nil); err == nil {
+		resp.Body.Close()
+		t.Errorf("answered %d on a closed connection", resp.StatusCode)
+	}
+	if err := gate.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st := gate.Stats(); st.Admitted != 1 || st.Latency != 0 {
+		t.Errorf("%+v, want one admitted and no latency", st)
+	}
+}
+
 func TestRequestsWaitForTheirTurnWithTheirOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := &muster.Gate{Limit: 1, Queue: 5}
