@@ -60,6 +60,17 @@ func (c *Client) Force(service string, f Force) error {
 	return nil
 }
 
+// Breaker returns this client's breaker for a service; a closed one when it never called it.
+func (c *Client) Breaker(service string) Breaker {
+	c.mu.Lock()
+	s := c.services[Fold(service)]
+	c.mu.Unlock()
+	if s == nil {
+		return Breaker{State: guard.Closed.String(), Mode: c.opt.Modes.Breaker}
+	}
+	return s.state(c.now())
+}
+
 // service returns the state of a service; nil when the registry does not list it and it was never called.
 func (c *Client) service(name string) *service {
 	c.mu.Lock()

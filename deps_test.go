@@ -47,6 +47,11 @@ func rooms() []room {
 		{at: "internal/eurekawire", is: "bytes to Eureka's own words and back; both halves translate those to the root's by themselves"},
 		{at: "internal/nativewire", is: "bytes to the root's words and back, for both halves", may: map[string]string{"": words}},
 
+		{
+			at: "internal/debugwire", is: "bytes of live debugging to the root's words and back, and where its sockets are, for both halves",
+			may: map[string]string{"": words, "internal/nativewire": "durations as the native API writes them"},
+		},
+
 		{at: "internal/intake", is: "bytes of requests, whichever face they are for"},
 
 		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
@@ -107,6 +112,11 @@ func rooms() []room {
 		{at: "rpc/httprpc", is: "one protocol: it is handed a Client or a Registry, and knows no driver and no other protocol", may: map[string]string{"": words}},
 
 		{
+			at: "observe/debug", is: "shows the clients that it is handed, and knows no registry and no protocol of calls",
+			may: map[string]string{"": words, "internal/debugwire": "its shapes and its socket's place", "internal/nativewire": "problems, as the native API writes them"},
+		},
+
+		{
 			at: "examples/social/...", is: "a user's program: it sees what a user sees",
 			may: map[string]string{
 				"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL",
@@ -116,7 +126,9 @@ func rooms() []room {
 
 		{
 			at: "examples/hello/...", is: "the first program of a newcomer: it sees what a user sees",
-			may: map[string]string{"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL"},
+			may: map[string]string{
+				"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL", "observe/debug": "one of them lets muster explain look inside",
+			},
 		},
 
 		{
@@ -132,6 +144,7 @@ func rooms() []room {
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},
 		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
 		{at: "test/faults", is: "holds tests alone, which import what they break"},
+		{at: "test/choosing", is: "holds tests alone, which import what they call through"},
 		{at: "test/demo", is: "runs the demo as a visitor would", may: map[string]string{"test/peer": "the binary, Python"}},
 		{at: "test/docs", is: "runs what the documents show, as a reader would", may: map[string]string{"test/peer": "the binary, free ports", "golang.org/x/sys/unix": "a network of its own for each page"}},
 	}

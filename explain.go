@@ -45,6 +45,7 @@ type TargetStats struct {
 // ServiceState is what a client keeps of a service as a whole.
 type ServiceState struct {
 	Policy  Policy
+	Schemes []string // of the calls so far, sorted; what is said of instances beside their counters is of the first
 	Breaker Breaker
 	Dropped float64 // share of the attempts that the throttle gives up at once
 	Retries float64 // repeated or hedged attempts that the budget would allow now
@@ -80,6 +81,9 @@ func (c *Client) Explain(service string) Explanation {
 	return ex
 }
 
+// Options returns what the client goes by: its options with every default in its place.
+func (c *Client) Options() ClientOptions { return c.opt }
+
 // Services lists the services that this client has called, sorted.
 func (c *Client) Services() []string {
 	c.mu.Lock()
@@ -91,6 +95,9 @@ func (c *Client) stateOf(s *service, pools []*pool, now int64) *ServiceState {
 	st := &ServiceState{
 		Policy: c.opt.Policy, Breaker: s.state(now), Dropped: s.throttle.Drop(now), Retries: s.budget.Balance(now),
 		Refused: s.refused.Load(), Hedged: s.hedged.Load(),
+	}
+	for _, p := range pools {
+		st.Schemes = append(st.Schemes, p.key.scheme)
 	}
 	if len(pools) > 0 {
 		b := pools[0].now.Load().choose.State()
