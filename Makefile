@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin
 # ARGS is handed on: make demo ARGS=--once, make bench ARGS='-run ^$$ -bench Pick'.
 ARGS ?=
 
-.PHONY: help demo check test bench soak setup
+.PHONY: help demo check test choosing bench soak setup
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/^test-%/test-AREA/' | expand -t 12
@@ -25,6 +25,9 @@ test-%: setup ## one area: unit, cross, static, interop, faults, demo, docs
 
 bench: ## benchmarks, each beside a peer or a floor measured in the same run
 	@cd bench && go test -run '^$$' -bench . -benchmem $(ARGS)
+
+choosing: ## each policy while one of ten real servers is bad, as a table; MUSTER_SOAK=1 for longer looks
+	@go test -count=1 -timeout 30m -v ./test/choosing
 
 soak: setup ## the long forms of the real-time tests: hours
 	@MUSTER_SOAK=1 scripts/test unit faults interop

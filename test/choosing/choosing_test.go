@@ -1,0 +1,99 @@
+package choosing
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// length is how long each phase takes.
+func length() time.Duration {
+	if os.Getenv("MUSTER_SOAK") == "1" {
+		return 10 * time.Second
+	}
+	return 1250 * time.Millisecond
+}
+
+func TestNoSafeCallFailsWhileOneOfTenIsBad(t *testing.T) {
+	f := newFleet(t)
+	table := newTable(f)
+	defer func() { t.Logf("\n%s", table) }() // also when something fails on the way
+	slowed := make(map[muster.Policy]time.Duration)
+	for _, policy := range []muster.Policy{
+		muster.Adaptive, muster.PeakEWMA, muster.LeastRequest, muster.Weighted, muster.RoundRobin, muster.Random,
+	} {
+		c := newCaller(t, f.registry, policy, muster.Modes{})
+		calls, sent := 0, 0
+		for _, p := range phases() {
+			got := p.run(f, c, length())
+			table.add(policy.String(), &p, got)
+			calls, sent = calls+got.calls(), sent+got.sent()
+			if got.failed > 0 {
+				t.Errorf("%v, %s: %d of %d safe calls failed, such as: %v", policy, p.name, got.failed, got.calls(), got.example)
+			}
+			if policy == muster.RoundRobin && p.repeats && got.sent() <= got.calls() {
+				t.Errorf("%s: %d attempts for %d calls of one instance after the other; was it?", p.name, got.sent(), got.calls())
+			}
+			if p.name == oneSlow {
+				slowed[policy] = got.quantile(0.99)
+			}
+		}
+		idle(t, c)
+		if policy == muster.Adaptive {
+			if most := calls * 12 / 10; sent > most {
+				t.Errorf("%v: %d attempts for %d calls, want no more than %d", policy, sent, calls, most)
+			}
+			returned(t, f, c)
+		}
+	}
+	if looks, blind := slowed[muster.Adaptive], slowed[muster.RoundRobin]; looks > blind {
+		t.Errorf("%s: p99 is %v for %v, and %v for %v", oneSlow, looks, muster.Adaptive, blind, muster.RoundRobin)
+	}
+	contrast(t, f, table)
+}
+
+// idle claims that no server counts as busy when no call is under way.
+func idle(t *testing.T, c *caller) {
+	t.Helper()
+	for _, row := range c.client.Explain(service).Rows {
+		if row.Stats.InFlight != 0 {
+			t.Errorf("%v: %s has %d attempts in flight after the last call", c.policy, row.Instance.ID, row.Stats.InFlight)
+		}
+	}
+}
+
+// patience is how long a server that was bad may be left alone.
+const patience = time.Minute
+
+// returned claims that every server is called again some time after the last one was bad.
+func returned(t *testing.T, f *fleet, c *caller) {
+	t.Helper()
+	called := make(map[string]bool)
+	began := time.Now()
+	for len(called) < servers {
+		if time.Since(began) > patience {
+			t.Fatalf("%v: %v after all are well again only %d are called; it explains %+v", c.policy, patience, len(called), c.client.Explain(service).Rows)
+		}
+		got := c.load(length()/3, 0)
+		for addr := range got.attempts {
+			called[addr] = true
+		}
+		if got.failed > 0 {
+			t.Errorf("%v, all well again: %d of %d safe calls failed, such as: %v", c.policy, got.failed, got.calls(), got.example)
+		}
+	}
+	t.Logf("%v: all were called again %v after the last phase", c.policy, time.Since(began).Round(time.Second))
+}
+
+// contrast shows what one instance after the other is without anything around it. What fails then is only shown.
+func contrast(t *testing.T, f *fleet, table *table) {
+	t.Helper()
+	const o = muster.Off
+	off := muster.Modes{Zones: o, Tiers: o, Ejection: o, SlowStart: o, Subset: o, Throttle: o, Breaker: o, Budget: o, Hedge: o}
+	c := newCaller(t, f.registry, muster.RoundRobin, off)
+	for _, p := range phases() {
+		table.add("round-robin, all modes off", &p, p.run(f, c, length()))
+	}
+}
