@@ -119,12 +119,15 @@ func (l *Loop) second() *Attempt {
 		l.svc.hedged.Add(1)
 		return nil
 	}
-	if !l.svc.retry(now) || l.svc.admit(now) != nil {
+	if !l.svc.retry(now) {
+		return nil
+	}
+	counted, err := l.svc.admit(now)
+	if err != nil {
 		return nil
 	}
 	a := new(Attempt)
-	if err := l.begin(a); err != nil {
-		l.svc.report(now, Excluded)
+	if err := l.begin(a, counted); err != nil {
 		return nil
 	}
 	l.cancelable(a)

@@ -52,9 +52,10 @@ type Attempt struct {
 	Number   int // 1 is the first
 	Context  context.Context
 
-	pick   Pick
-	cancel context.CancelFunc
-	report *Result
+	pick    Pick
+	counted bool // by the service's breaker
+	cancel  context.CancelFunc
+	report  *Result
 }
 
 // Report says how the attempt went, for a function given to [Do] that knows better than the error it returns: that a request
@@ -106,7 +107,8 @@ func (l *Loop) Next() (*Attempt, error) {
 		l.svc = p.svc
 		l.svc.budget.Deposit(l.began)
 	}
-	if err := l.svc.admit(l.c.now()); err != nil {
+	counted, err := l.svc.admit(l.c.now())
+	if err != nil {
 		return nil, l.fail(err)
 	}
 	l.Release()
@@ -114,8 +116,7 @@ func (l *Loop) Next() (*Attempt, error) {
 	if l.fresh {
 		a = new(Attempt)
 	}
-	if err := l.begin(a); err != nil {
-		l.svc.report(l.c.now(), Excluded)
+	if err := l.begin(a, counted); err != nil {
 		return nil, l.fail(err)
 	}
 	l.attempt, l.open = a, true
@@ -128,15 +129,16 @@ func (l *Loop) Next() (*Attempt, error) {
 	return a, nil
 }
 
-// begin picks an instance that this call has not tried, for a.
-func (l *Loop) begin(a *Attempt) error {
+// begin picks an instance that this call has not tried, for an attempt that was admitted.
+func (l *Loop) begin(a *Attempt, counted bool) error {
 	pick, err := l.c.pick(l.ctx, &l.call, l.tried[:l.n])
 	if err != nil {
+		l.svc.report(l.c.now(), counted, Excluded)
 		return err
 	}
 	l.tried[l.n] = pick.flight.target
 	l.n++
-	*a = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, pick: pick}
+	*a = Attempt{Instance: pick.Instance, Endpoint: pick.Endpoint, Number: l.n, pick: pick, counted: counted}
 	a.Context = l.c.obs.Start(l.ctx, l.attemptSpan(pick))
 	return nil
 }
@@ -180,7 +182,7 @@ func (l *Loop) pace(a *Attempt) {
 func (l *Loop) close(a *Attempt, res Result) {
 	took := a.pick.age()
 	a.pick.Done(res)
-	if l.svc.report(l.c.now(), res.Outcome) {
+	if l.svc.report(l.c.now(), a.counted, res.Outcome) {
 		l.c.tripped(l.call.Service, l.svc)
 	}
 	s := l.attemptSpan(a.pick)

@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -28,26 +29,38 @@ func newService(modes *Modes) *service {
 	}
 }
 
-// admit says whether an attempt may be made; after nil, report or forget must be called once.
+// admit says whether an attempt may be made; after nil, report must be called once with counted.
+//
+// In mode Shadow an attempt that would have been refused is made all the same. The breaker must not hear of it, which would
+// take it for the one trial of a half-open state: counted is false then. The throttle hears of every attempt that is made.
 //
 // Errors: Rejected.
-func (s *service) admit(now int64) error {
+func (s *service) admit(now int64) (counted bool, err error) {
 	if s.modes.Breaker != Off && !s.breaker.Allow(now) {
+		s.refused.Add(1)
 		st := s.breaker.State(now)
 		if s.modes.Breaker == Enforce || st.Force == guard.ForceOpen {
-			s.refused.Add(1)
-			return &Error{Code: Rejected, After: time.Duration(max(0, st.Until-now)), Err: openBecause(&st)}
+			return false, &Error{Code: Rejected, After: time.Duration(max(0, st.Until-now)), Err: openBecause(&st)}
+		}
+	} else {
+		counted = s.modes.Breaker != Off
+	}
+	switch s.modes.Throttle {
+	case Enforce:
+		if s.throttle.Allow(now) {
+			return counted, nil
 		}
 		s.refused.Add(1)
-	}
-	if s.modes.Throttle != Off && !s.throttle.Allow(now) {
-		s.refused.Add(1)
-		if s.modes.Throttle == Enforce {
+		if counted {
 			s.breaker.Cancel(now)
-			return &Error{Code: Rejected, Err: constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so that it can recover")}
+		}
+		return false, &Error{Code: Rejected, Err: constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so that it can recover")}
+	case Shadow:
+		if drop := s.throttle.Drop(now); drop > 0 && rand.Float64() < drop {
+			s.refused.Add(1)
 		}
 	}
-	return nil
+	return counted, nil
 }
 
 // openBecause says why nothing gets through.
@@ -59,15 +72,17 @@ func openBecause(st *guard.BreakerState) error {
 }
 
 // report takes in how an attempt went that was admitted. It says whether the breaker's state has changed.
-func (s *service) report(now int64, o Outcome) (changed bool) {
+func (s *service) report(now int64, counted bool, o Outcome) (changed bool) {
 	if o == Excluded {
-		s.breaker.Cancel(now)
+		if counted {
+			s.breaker.Cancel(now)
+		}
 		return false
 	}
 	if s.modes.Throttle != Off {
 		s.throttle.Done(now, o == Success)
 	}
-	return s.modes.Breaker != Off && s.breaker.Done(now, o == Success)
+	return counted && s.breaker.Done(now, o == Success)
 }
 
 // retry takes one repeated attempt from the budget.
