@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/muster-go/muster"
 )
@@ -13,18 +14,20 @@ type answer struct {
 	loop   *muster.Loop
 	resp   *http.Response
 	result muster.Result
+	headed time.Time // when the head was there
 
 	cancel func(error)    // of the attempt's context, if it is ours; else nil
 	undo   [2]func() bool // no longer end that context with the attempt's share, with the call
 }
 
 // context returns the context of an attempt. When the attempt has only a share of the call's time, that share is for the
-// head of the answer: the body may take as long as the call may, see lift.
-func (ans *answer) context(a *muster.Attempt) context.Context {
+// head of the answer: the body may take as long as the call may, see lift. The same goes for an attempt of a call that may be
+// hedged, which ends when another one overtakes it.
+func (ans *answer) context(a *muster.Attempt, hedge bool) context.Context {
 	call := ans.loop.Context()
 	share, limited := a.Context.Deadline()
 	all, bounded := call.Deadline()
-	if !limited || bounded && !share.Before(all) {
+	if !hedge && (!limited || bounded && !share.Before(all)) {
 		return a.Context
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(a.Context))
@@ -34,9 +37,10 @@ func (ans *answer) context(a *muster.Attempt) context.Context {
 	return ctx
 }
 
-// lift ends the share's hold on the context.
+// lift ends the attempt's hold on the context: the head of the answer is there, and no other attempt has overtaken this one.
+// It works on nil.
 func (ans *answer) lift() {
-	if ans.cancel != nil {
+	if ans != nil && ans.cancel != nil {
 		ans.undo[0]()
 	}
 }
@@ -60,11 +64,34 @@ func (ans *answer) discard() {
 	ans.free()
 }
 
+// drop gives up an answer that another attempt has overtaken: nothing of it is waited for. It works on nil.
+func (ans *answer) drop() {
+	if ans == nil {
+		return
+	}
+	ans.free()
+	_ = ans.resp.Body.Close() // nobody reads it
+}
+
 // finish reports the attempt and ends the call; it acts once.
 func (ans *answer) finish(res muster.Result) {
+	if res.Load != (muster.Load{}) && time.Since(ans.headed) > freshLoad {
+		res.Load = muster.Load{}
+	}
 	ans.loop.Finish(res)
 	ans.free()
 }
+
+// broken says what an answer tells of which the head was good and the body was not.
+func (ans *answer) broken(err error) muster.Result {
+	ctx := ans.loop.Context()
+	res := resultOfError(ctx, ctx, err)
+	res.Load = ans.result.Load
+	return res
+}
+
+// freshLoad is how long what the head says of the load is news: a body may take hours.
+const freshLoad = time.Second
 
 // handOver makes the response one that ends the call when its body ends. req is the caller's request.
 func (ans *answer) handOver(req *http.Request) *http.Response {
@@ -95,8 +122,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.ans.finish(b.ans.result)
 	case err != nil:
-		ctx := b.ans.loop.Context()
-		b.ans.finish(resultOfError(ctx, ctx, err))
+		b.ans.finish(b.ans.broken(err))
 	}
 	return n, err
 }

@@ -18,7 +18,6 @@ func BenchmarkRoundTrip(b *testing.B) {
 	base := &http.Transport{MaxIdleConnsPerHost: 64}
 	defer base.CloseIdleConnections()
 	f := newFleet(b, nil)
-	f.client.Close()
 	f.add("orders", "http", floor.Listener.Addr().String())
 	get := func(b *testing.B, rt http.RoundTripper, url string) {
 		b.ReportAllocs()

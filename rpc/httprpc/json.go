@@ -19,6 +19,8 @@ type Request struct {
 	Path    string      // with the query: "/orders/7?full=1"
 	Header  http.Header // sent as it is; with an Idempotency-Key a POST may be repeated
 	Body    any         // sent as JSON; nil sends none
+	Key     string      // see [WithKey]
+	Hedge   bool        // see [WithHedge]
 	Limit   int64       // bytes of the answer; 0 means 10 MiB
 }
 
@@ -42,7 +44,7 @@ func PostJSON[Out, In any](ctx context.Context, t *Transport, service, path stri
 // DoJSON makes a call and reads the answer as Out; an empty answer is the zero Out. An answer that breaks off before its end
 // is a failed attempt like any other, so a safe call is repeated at another instance even then. Redirects are not followed.
 //
-// Errors: NoInstance, Unavailable, Timeout, Canceled, Closed; Invalid (In cannot be written as JSON, the path is wrong);
+// Errors: NoInstance, Unavailable, Timeout, Canceled, Rejected, Closed; Invalid (In cannot be written as JSON, the path is wrong);
 // Exhausted (the answer is larger than Limit); Internal (the answer is not JSON); for a status of 300 or more what [CodeOf]
 // says, with a *StatusError.
 func DoJSON[Out any](ctx context.Context, t *Transport, r Request) (Out, error) {
@@ -68,7 +70,7 @@ func (t *Transport) doJSON(ctx context.Context, r Request, into any) error {
 	if err != nil {
 		return err
 	}
-	loop := t.client.Start(ctx, out.call)
+	loop := t.start(out)
 	defer loop.End()
 	defer out.finish()
 	for {
@@ -77,7 +79,7 @@ func (t *Transport) doJSON(ctx context.Context, r Request, into any) error {
 			return err
 		}
 		again := false
-		ans, res := t.try(loop, a, out)
+		ans, res := t.attempt(loop, a, out)
 		if ans == nil {
 			again = loop.Again(res)
 		} else {
@@ -114,6 +116,12 @@ func (r Request) build(ctx context.Context) (*http.Request, error) {
 		}
 		body = bytes.NewReader(b)
 	}
+	if r.Key != "" {
+		ctx = WithKey(ctx, r.Key)
+	}
+	if r.Hedge {
+		ctx = WithHedge(ctx)
+	}
 	path := r.Path
 	if path == "" || path[0] != '/' {
 		path = "/" + path
@@ -143,7 +151,7 @@ func (ans *answer) decode(into any, limit int64) (res muster.Result, repeat bool
 		limit = maxErrorBody
 	}
 	b, err := io.ReadAll(io.LimitReader(ans.resp.Body, limit+1))
-	switch ctx := ans.loop.Context(); {
+	switch {
 	case status >= 300:
 		res = ans.result
 		code := CodeOf(status)
@@ -156,22 +164,22 @@ func (ans *answer) decode(into any, limit int64) (res muster.Result, repeat bool
 		res.Err = &muster.Error{Code: code, After: res.After, Err: newStatusError(ans.resp, b)}
 		return res, repeatable(status)
 	case err != nil:
-		return resultOfError(ctx, ctx, fmt.Errorf("the answer broke off after %d bytes: %w", len(b), err)), true
+		return ans.broken(fmt.Errorf("the answer broke off after %d bytes: %w", len(b), err)), true
 	case int64(len(b)) > limit:
-		return excluded(muster.Exhausted, fmt.Errorf("the answer is larger than %d bytes, which is the limit set by Request.Limit", limit)), false
+		err := fmt.Errorf("the answer is larger than %d bytes, which is the limit set by Request.Limit", limit)
+		return ans.unusable(muster.Excluded, muster.Exhausted, err), false
 	case len(b) == 0:
-		return muster.Result{}, false
+		return ans.result, false
 	}
 	if err := json.Unmarshal(b, into); err != nil {
-		res := excluded(muster.Internal, notJSON(ans.resp, b, err))
-		res.Outcome = muster.Failure
-		return res, false
+		return ans.unusable(muster.Failure, muster.Internal, notJSON(ans.resp, b, err)), false
 	}
-	return muster.Result{}, false
+	return ans.result, false
 }
 
-func excluded(code muster.Code, err error) muster.Result {
-	return muster.Result{Outcome: muster.Excluded, Err: &muster.Error{Code: code, Err: err}}
+// unusable says what an answer tells that came whole and is not what was asked for.
+func (ans *answer) unusable(o muster.Outcome, code muster.Code, err error) muster.Result {
+	return muster.Result{Outcome: o, Err: &muster.Error{Code: code, Err: err}, Load: ans.result.Load}
 }
 
 // notJSON says what came instead.

@@ -41,8 +41,8 @@ func newFleet(t testing.TB, opt *muster.ClientOptions) *fleet {
 	f.transport = httprpc.NewTransport(f.client, nil)
 	f.web = &http.Client{Transport: f.transport, Timeout: 10 * time.Second}
 	t.Cleanup(func() {
+		f.client.Close() // waits for probes and attempts that were overtaken
 		f.web.CloseIdleConnections()
-		f.client.Close()
 		if err := f.registry.Close(context.Background()); err != nil {
 			t.Errorf("close the registry: %v", err)
 		}

@@ -47,14 +47,19 @@ func CodeOf(status int) muster.Code {
 	return muster.Internal
 }
 
-// resultOfStatus says what an answer tells about its instance: 5xx and 429 are its failures, but for "not implemented"; any
-// other 4xx is the caller's.
-func resultOfStatus(resp *http.Response) muster.Result {
+// resultOfHead says what an answer tells about its instance: 5xx and 429 are its failures, but for "not implemented"; any
+// other 4xx is the caller's. What it says of its load counts with all of them; what cannot be read counts as nothing said.
+func resultOfHead(resp *http.Response) muster.Result {
+	var res muster.Result
+	if said := resp.Header[LoadHeader]; len(said) == 1 {
+		res.Load, _ = parseLoad(said[0])
+	}
 	status := resp.StatusCode
 	if status < 400 {
-		return muster.Result{}
+		return res
 	}
-	res := muster.Result{Outcome: muster.Excluded, Unsent: resp.Header.Get(UnsentHeader) != "" && status == http.StatusServiceUnavailable}
+	res.Outcome = muster.Excluded
+	res.Unsent = resp.Header.Get(UnsentHeader) != "" && status == http.StatusServiceUnavailable
 	code := CodeOf(status)
 	if status == http.StatusTooManyRequests || status >= 500 && code != muster.Unsupported {
 		res.Outcome = muster.Failure

@@ -7,17 +7,19 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-go/muster"
 )
 
-// outgoing is a request that may be sent several times.
+// outgoing is a request that may be sent several times, and twice at a time when the call may be hedged.
 type outgoing struct {
-	req  *http.Request // as given; never changed
-	call muster.Call
-	sent int       // attempts that were given a body
-	body *lateBody // stands for req.Body when that can be read only once; else nil
+	req   *http.Request // as given; never changed
+	model *http.Request // what is sent is made of: req, or a copy that the caller does not have when the call may be hedged
+	call  muster.Call
+	sent  atomic.Int32 // attempts that were given a body
+	body  *lateBody    // stands for req.Body when that can be read only once; else nil
 }
 
 // newOutgoing reads from a request what call it is. If there is an error the request's body has been closed.
@@ -27,11 +29,13 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 		closeBody(req)
 		return nil, &muster.Error{Op: "call", Code: muster.Invalid, Err: fmt.Errorf("url %q is not http://SERVICE/path or https://SERVICE/path", redacted(req))}
 	}
-	o := &outgoing{req: req}
+	o := &outgoing{req: req, model: req}
+	wish := wishesOf(req.Context())
 	o.call = muster.Call{
 		Service:  req.URL.Hostname(),
 		Scheme:   scheme,
 		Method:   req.Method,
+		Key:      wish.key,
 		Priority: priorityFor(req),
 	}
 	if o.call.Method == "" {
@@ -41,6 +45,9 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 		o.body = &lateBody{body: req.Body}
 	}
 	o.call.Safe = o.body == nil && safe(req)
+	if o.call.Hedge = wish.hedge && o.call.Safe; o.call.Hedge {
+		o.model = req.Clone(req.Context()) // an attempt that was overtaken may read it when the caller has its answer
+	}
 	return o, nil
 }
 
@@ -80,51 +87,43 @@ func closeBody(req *http.Request) {
 }
 
 // request returns what is sent to one instance: the same request with another host in its URL, a body of its own, and the
-// headers by which servers know their callers.
-func (o *outgoing) request(ctx context.Context, a *muster.Attempt, caller []string) (*http.Request, error) {
-	out := o.req.WithContext(ctx)
-	url := *o.req.URL
+// transport's own headers. call is the context of the call as a whole.
+func (o *outgoing) request(ctx, call context.Context, a *muster.Attempt, own http.Header) (*http.Request, error) {
+	out := o.model.WithContext(ctx)
+	url := *o.model.URL
 	url.Scheme, url.Host = a.Endpoint.Scheme, a.Endpoint.Address
 	out.URL = &url
 	if out.Host == "" {
-		out.Host = o.req.URL.Host
+		out.Host = o.model.URL.Host
 	}
 	//lint:ignore SA1019 http.Client sets it for transports it does not know, beside the deadline in the context, which is heeded
 	out.Cancel = nil
-	out.Header = make(http.Header, len(o.req.Header)+4)
-	for k, v := range o.req.Header {
+	out.Header = make(http.Header, len(o.model.Header)+5)
+	for k, v := range o.model.Header {
 		out.Header[k] = v
 	}
-	if caller != nil {
-		out.Header[CallerHeader] = caller
+	for k, v := range own {
+		out.Header[k] = v
 	}
 	if p := o.call.Priority; p != muster.DefaultPriority {
 		out.Header[PriorityHeader] = priorityValues(p)
 	}
-	if deadline, ok := o.deadline(ctx); ok {
+	if deadline, ok := call.Deadline(); ok { // not the attempt's share: a server may work as long as the caller waits
 		out.Header[TimeoutHeader] = []string{strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10)}
 	}
-	passTrace(o.req.Context(), out.Header)
+	passTrace(o.model.Context(), out.Header)
 	return out, o.give(out)
-}
-
-// deadline is when the caller stops waiting for the call, not only for this attempt.
-func (o *outgoing) deadline(attempt context.Context) (time.Time, bool) {
-	if d, ok := o.req.Context().Deadline(); ok {
-		return d, true
-	}
-	return attempt.Deadline()
 }
 
 // give gives out a body.
 func (o *outgoing) give(out *http.Request) error {
-	o.sent++
+	sent := o.sent.Add(1)
 	switch {
-	case !hasBody(o.req):
+	case !hasBody(o.model):
 	case o.body != nil:
 		out.Body = o.body
-	case o.sent > 1:
-		body, err := o.req.GetBody()
+	case sent > 1:
+		body, err := o.model.GetBody()
 		if err != nil {
 			return fmt.Errorf("the request's GetBody: %w", err)
 		}
@@ -138,10 +137,10 @@ func (o *outgoing) canRepeat() bool { return o.body == nil || o.body.fresh() }
 
 // finish closes the request's body if no attempt did: there will be no other.
 func (o *outgoing) finish() {
-	if o.body != nil {
-		o.body.finish()
-	} else if o.sent == 0 {
+	if o.sent.Load() == 0 {
 		closeBody(o.req)
+	} else if o.body != nil {
+		o.body.finish()
 	}
 }
 

@@ -18,11 +18,14 @@ import (
 // 504 counts as failed; when there is nobody else to ask it is returned as any other. Once RoundTrip has returned an answer
 // nothing is repeated. The instance counts as busy until the answer's body is closed or read to its end.
 //
-// Errors: NoInstance, Unavailable, Timeout, Canceled, Invalid, Closed, each as a *muster.Error.
+// [WithHedge] lets a request that may be repeated run at two instances at once, [WithKey] says what [muster.Maglev] goes by.
+//
+// Errors: NoInstance, Unavailable, Timeout, Canceled, Rejected, Invalid, Closed, each as a *muster.Error.
 type Transport struct {
 	client *muster.Client
 	base   http.RoundTripper
-	caller []string // value of Muster-Caller; nil when the client has no name
+	own    http.Header  // what every attempt carries
+	probes muster.Probe // the method probe, made once
 }
 
 // Options configures a Transport. The zero value is ready to use; nil means the same.
@@ -36,13 +39,14 @@ var _ http.RoundTripper = (*Transport)(nil)
 
 // NewTransport returns a Transport that asks c for instances. c stays the caller's to close.
 func NewTransport(c *muster.Client, opt *Options) *Transport {
-	t := &Transport{client: c, base: newBase()}
+	t := &Transport{client: c, base: newBase(), own: http.Header{LoadHeader: {"?"}}}
+	t.probes = t.probe
 	if opt != nil && opt.Base != nil {
 		t.base = opt.Base
 	}
 	service, instance, zone := c.Identity()
 	if service != "" {
-		t.caller = []string{Peer{Service: service, Instance: instance, Zone: zone}.String()}
+		t.own[CallerHeader] = []string{Peer{Service: service, Instance: instance, Zone: zone}.String()}
 	}
 	return t
 }
@@ -71,14 +75,14 @@ func (t *Transport) CloseIdleConnections() {
 
 // RoundTrip sends req to an instance of the service that its URL names.
 //
-// Errors: Invalid (the URL names no service), NoInstance, Unavailable, Timeout, Canceled, Closed. A status of 4xx or 5xx is an
-// answer, not an error.
+// Errors: Invalid (the URL names no service), NoInstance, Unavailable, Timeout, Canceled, Rejected (by this client's throttle
+// or breaker), Closed. A status of 4xx or 5xx is an answer, not an error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out, err := newOutgoing(req)
 	if err != nil {
 		return nil, err
 	}
-	loop := t.client.Start(req.Context(), out.call)
+	loop := t.start(out)
 	resp, err := t.exchange(loop, out)
 	out.finish()
 	if err != nil {
@@ -86,6 +90,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+func (t *Transport) start(out *outgoing) *muster.Loop {
+	out.call.Probe = t.probes
+	return t.client.Start(out.req.Context(), out.call)
 }
 
 // exchange makes attempts until one is decided. The answer it returns ends the call when its body ends.
@@ -100,7 +109,7 @@ func (t *Transport) exchange(loop *muster.Loop, out *outgoing) (*http.Response, 
 			return nil, err
 		}
 		poor.discard()
-		ans, res := t.try(loop, a, out)
+		ans, res := t.attempt(loop, a, out)
 		switch {
 		case ans == nil:
 			if !loop.Again(res) {
@@ -115,11 +124,23 @@ func (t *Transport) exchange(loop *muster.Loop, out *outgoing) (*http.Response, 
 	}
 }
 
-// try makes one attempt. Without an answer the result says why; with one, what its status says of the instance.
+// attempt makes the attempt a, and another one beside it if the call may be hedged and a takes long. Without an answer the
+// result says why; with one, what its status says of the instance.
+func (t *Transport) attempt(loop *muster.Loop, a *muster.Attempt, out *outgoing) (ans *answer, res muster.Result) {
+	if out.call.Hedge {
+		ans, res = muster.Hedged(loop, func(a *muster.Attempt) (*answer, muster.Result) { return t.try(loop, a, out) }, (*answer).drop)
+	} else {
+		ans, res = t.try(loop, a, out)
+	}
+	ans.lift()
+	return ans, res
+}
+
+// try sends the request once.
 func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*answer, muster.Result) {
 	ans := &answer{loop: loop}
-	ctx := ans.context(a)
-	req, err := out.request(ctx, a, t.caller)
+	ctx := ans.context(a, out.call.Hedge)
+	req, err := out.request(ctx, loop.Context(), a, t.own)
 	if err != nil {
 		ans.free()
 		return nil, muster.Result{Outcome: muster.Excluded, Err: &muster.Error{Code: muster.Invalid, Err: err}}
@@ -131,8 +152,8 @@ func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*a
 		ans.free()
 		return nil, res
 	}
-	ans.resp, ans.result = resp, resultOfStatus(resp)
+	ans.resp, ans.result = resp, resultOfHead(resp)
+	ans.headed = time.Now()
 	ans.result.Unsent = ans.result.Unsent && out.canRepeat()
-	ans.lift()
 	return ans, ans.result
 }

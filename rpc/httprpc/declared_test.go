@@ -1,0 +1,183 @@
+package httprpc_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/rpc/httprpc"
+)
+
+// declare is serve for an instance that says it can be asked for its load.
+func (f *fleet) declare(service string, handler http.Handler) {
+	f.t.Helper()
+	s := httptest.NewServer(handler)
+	f.t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	addr := s.Listener.Addr().String()
+	in := muster.Instance{
+		Service: service, Endpoints: []muster.Endpoint{{Scheme: "http", Address: addr}}, Metadata: map[string]string{muster.ProbeKey: "1"},
+	}
+	if _, err := f.registry.Register(f.t.Context(), in); err != nil {
+		f.t.Fatal(err)
+	}
+	f.wait(service, func(s *muster.Snapshot) bool { return s.Instance(addr) != nil })
+}
+
+// get makes a call and returns what was answered.
+func (f *fleet) get(service string) string {
+	f.t.Helper()
+	resp, err := f.web.Get("http://" + service + "/")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return read(f.t, resp)
+}
+
+// asked counts the probes among the requests.
+type asked struct {
+	http.Handler
+	probes, others atomic.Int64
+}
+
+func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(httprpc.ProbeHeader) != "" {
+		a.probes.Add(1)
+	} else {
+		a.others.Add(1)
+	}
+	a.Handler.ServeHTTP(w, r)
+}
+
+func TestOnlyInstancesThatSaySoAreAskedForTheirLoad(t *testing.T) {
+	f := newFleet(t, &muster.ClientOptions{Policy: muster.Adaptive})
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
+	declared := [2]*asked{{Handler: httprpc.NewHandler(answer, nil)}, {Handler: httprpc.NewHandler(answer, nil)}}
+	silent := [2]*asked{{Handler: httprpc.NewHandler(answer, nil)}, {Handler: answer}}
+	for i := range 2 {
+		f.declare("orders", declared[i])
+		f.serve("orders", silent[i])
+	}
+	calls := int64(0)
+	for end := time.Now().Add(20 * time.Second); declared[0].probes.Load() == 0 || declared[1].probes.Load() == 0 || calls < 200; calls++ {
+		f.get("orders")
+		if time.Now().After(end) {
+			t.Fatalf("after %d calls %d and %d probes came, want some at either", calls, declared[0].probes.Load(), declared[1].probes.Load())
+		}
+	}
+	f.client.Close()
+	probes, others := int64(0), int64(0)
+	for i := range 2 {
+		if n := silent[i].probes.Load(); n > 0 {
+			t.Errorf("%d probes came to an instance that does not say it can be asked", n)
+		}
+		probes += declared[i].probes.Load()
+		others += declared[i].others.Load() + silent[i].others.Load()
+	}
+	if others != calls || probes > 2*calls {
+		t.Errorf("%d requests and %d probes came of %d calls, want as many requests and two probes a call at the most", others, probes, calls)
+	}
+}
+
+// stuck answers calls, and no probe before its caller has gone.
+func stuck(inside, most *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(httprpc.ProbeHeader) == "" {
+			io.WriteString(w, "ok")
+			return
+		}
+		now := inside.Add(1)
+		for was := most.Load(); now > was && !most.CompareAndSwap(was, now); was = most.Load() {
+		}
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		inside.Add(-1)
+	}
+}
+
+func TestProbesThatHangHoldNothingUp(t *testing.T) {
+	f := newFleet(t, &muster.ClientOptions{Policy: muster.Adaptive})
+	var inside, most atomic.Int64
+	for range 3 {
+		f.declare("orders", stuck(&inside, &most))
+	}
+	for range 400 {
+		f.get("orders")
+	}
+	began := time.Now()
+	f.client.Close()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("closing the client took %v", took)
+	}
+	for end := time.Now().Add(20 * time.Second); inside.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d probes are under way after the client was closed", inside.Load())
+		}
+	}
+	if n := most.Load(); n == 0 || n > 64 {
+		t.Errorf("%d probes were under way at once, want some, and 64 at the most", n)
+	}
+}
+
+func TestADrainingInstanceIsLeftAloneWhereverItSaysSo(t *testing.T) {
+	draining := func(status int, load string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if load != "" {
+				w.Header().Set(httprpc.LoadHeader, load)
+			}
+			if r.Header.Get(httprpc.ProbeHeader) != "" {
+				w.Header().Set(httprpc.LoadHeader, "n=1, drain")
+				status = http.StatusNoContent
+			}
+			w.WriteHeader(status)
+			if r.Method == "GET" {
+				io.WriteString(w, "old")
+			}
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		declared bool
+		answer   http.HandlerFunc
+		left     bool
+	}{
+		{"answers that say it", false, draining(200, "n=1, us=9, drain"), true},
+		{"failures that say it", false, draining(500, "n=1, drain"), true},
+		{"wrong requests that say it", false, draining(404, "n=1, drain"), true},
+		{"probes that say it", true, draining(200, ""), true},
+		{"answers that say what nobody can read", false, draining(200, "n=?, drain"), false},
+		{"answers that say nothing", false, draining(200, ""), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			opt := muster.ClientOptions{Policy: muster.RoundRobin, Modes: muster.Modes{Ejection: muster.Off, Throttle: muster.Off}}
+			if c.declared {
+				opt.Policy = muster.Adaptive // the one that asks
+			}
+			f := newFleet(t, &opt)
+			if c.declared {
+				f.declare("orders", c.answer)
+			} else {
+				f.serveFunc("orders", c.answer)
+			}
+			f.serveFunc("orders", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "new") })
+			streak := 0 // of calls that did not go to it
+			for range 1000 {
+				if streak++; f.get("orders") == "old" {
+					streak = 0
+				}
+				if streak == 50 {
+					break
+				}
+			}
+			if (streak == 50) != c.left {
+				t.Errorf("%d calls in a row went elsewhere; left alone: want %v", streak, c.left)
+			}
+		})
+	}
+}
