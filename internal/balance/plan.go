@@ -16,6 +16,7 @@ type plan struct {
 	starting  int
 	ejected   int
 	panicking bool // more than half are outliers
+	near      bool // calls go to the caller's zone
 }
 
 // mark is what a plan makes of one member.
@@ -79,9 +80,6 @@ func (p *plan) survey(c *Config, now int64, members []Member) (calm, outliers bo
 		s := &found.sections[k.section]
 		s.members++
 		s.whole += m.capacity()
-		if !p.rehearsal && t.at.Load() != uint32(i) {
-			t.at.Store(uint32(i))
-		}
 		if weight == 0 {
 			k.reason, k.phase, calm = Weightless, t.phase(), false
 			if !p.rehearsal && t.draining.Load() {

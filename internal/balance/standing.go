@@ -151,16 +151,11 @@ func (p *plan) reason(i int) Reason {
 	switch {
 	case !k.reason.inUse() || s.share > 0:
 		return k.reason
-	case s.far && p.near():
+	case s.far && p.near:
 		return ReserveZone
 	default:
 		return ReserveTier
 	}
-}
-
-// near says whether calls go to the caller's zone.
-func (p *plan) near() bool {
-	return slices.ContainsFunc(p.sections, func(s section) bool { return !s.far && s.share > 0 })
 }
 
 // find returns the picker that has the member of an index, and the position there; -1 when none has.

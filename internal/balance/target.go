@@ -47,9 +47,8 @@ type Target struct {
 	peak      atomic.Uint64 // a packed average that rises at once and falls slowly: what is chosen by, see cost.go
 	health    atomic.Uint64 // a packed average of 1 for a failure, 0 for a success; 0: none failed, see cost.go
 	shunned   atomic.Int64  // until then it asked to be left alone, or had no room
-	fresh     atomic.Int64  // when its slow start began; 0: it has none
+	fresh     atomic.Int64  // its phase, and when that began: see slowstart.go
 	draining  atomic.Bool   // it said that it is about to stop
-	at        atomic.Uint32 // its index in the newest pool's members; only a hint
 	hash      uint64        // of its ID
 	outlier   guard.Outlier
 

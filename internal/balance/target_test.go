@@ -119,7 +119,7 @@ func TestTargetLosesNoCountUnderConcurrentUse(t *testing.T) {
 					t.Errorf("in flight %d, want 1 to %d", s.InFlight, workers)
 					return
 				}
-				target.End(now+ms, ms, balance.Result{Outcome: balance.Outcome(w%3)})
+				target.End(now+ms, ms, balance.Result{Outcome: balance.Outcome(w % 3)})
 			}
 		})
 	}

@@ -30,6 +30,7 @@ func (p *plan) spill() {
 		}
 		if s.share = min(s.share/min(sum, 1), left); s.share > 0 {
 			last = at
+			p.near = p.near || !s.far
 		}
 		if left -= s.share; left < rounding {
 			break

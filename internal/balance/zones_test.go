@@ -43,8 +43,8 @@ func TestCallsSpillOverByHealthyCapacity(t *testing.T) {
 		{"by capacity, not by count", in("a0", 10, 10, 10).but(2, 0, 60).and("b0", 10), []float64{1.4 / 4, 1 - 1.4/4}},
 		{"none in the own zone", in("a0", down, down).and("b0", 10), []float64{0, 1}},
 		{"all short: both take more", in("a0", 10, down, down, down).and("b0", 10, down, down, down), []float64{0.5, 0.5}},
-		{"short in proportion", in("a0", 10, 10, down, down, down, down, down, down).and("b0", 10, down, down, down, down, down, down, down),
-			[]float64{2. / 3, 1. / 3}},
+		{"short in proportion", in("a0", 10, 10, down, down, down, down, down, down).
+			and("b0", 10, down, down, down, down, down, down, down), []float64{2. / 3, 1. / 3}},
 		{"tiers before zones", in("a0", 10, down).and("a1", 10).and("b0", 10), []float64{0.7, 0.3, 0}},
 		{"three steps", in("a0", 10, down).and("a1", 10, down, down, down, down, down, down).and("b0", 10), []float64{0.7, 0.2, 0.1}},
 		{"a tier without anybody up", in("a0", 10, down).and("a1", down).and("b3", 10), []float64{0.7, 0, 0.3}},
