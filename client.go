@@ -114,6 +114,9 @@ type pool struct {
 	key poolKey // folded
 	svc *service
 	now atomic.Pointer[candidates]
+
+	learnt atomic.Uint64 // times that something was learnt of a target that candidates should know
+	heeded uint64        // how many of them the newest know; guarded by Client.mu
 }
 
 // candidates is one state of a pool: whom it knows, and how to choose among those that may get traffic. It is immutable.
@@ -185,8 +188,8 @@ func (c *Client) update(t *Table) {
 	c.tell(told)
 }
 
-// refresh makes the pool's candidates anew, because of what was learnt since old was made or because its time has come, unless
-// that was done or is being done by somebody else. It returns the newest.
+// refresh makes the pool's candidates anew because the time of old has come, unless somebody else holds the lock: the next pick
+// sees that it still has. It returns the newest.
 func (c *Client) refresh(p *pool, old *candidates) *candidates {
 	if !c.mu.TryLock() {
 		return old
@@ -200,10 +203,24 @@ func (c *Client) refresh(p *pool, old *candidates) *candidates {
 	return p.now.Load()
 }
 
+// learn makes the pool's candidates anew because of what was learnt of a target. A target tells that once, and candidates that
+// are being made may have looked at it before: so this waits for its turn, and is done with when others have made them since.
+func (c *Client) learn(p *pool) {
+	n := p.learnt.Add(1)
+	var told []Event
+	c.mu.Lock()
+	if p.heeded < n && !c.closed {
+		told = c.rebuild(p, p.now.Load().snap)
+	}
+	c.mu.Unlock()
+	c.tell(told)
+}
+
 // rebuild makes the pool's candidates anew from a snapshot, which may be nil, and returns what is to be told of it. c.mu is held.
 //
 // This is the one place where instances are filtered: effective ones here, everything else inside balance.NewPool.
 func (c *Client) rebuild(p *pool, snap *Snapshot) []Event {
+	p.heeded = p.learnt.Load() // before anything is looked at
 	next := &candidates{snap: snap}
 	old := p.now.Load()
 	var prev *balance.Pool

@@ -1,6 +1,7 @@
 package muster_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,38 @@ func TestAnInstanceThatIsDownIsNeverMatched(t *testing.T) {
 				t.Fatalf("%s is down and was picked", down.ID)
 			}
 			p.Done(muster.Result{})
+		}
+	})
+}
+
+// Many instances turn bad in the same moment, each is found out by another goroutine.
+func TestNoEjectionIsLostWhenManyBeginAtOnce(t *testing.T) {
+	var many []*muster.Instance
+	for n := range 100 {
+		many = append(many, orders(n))
+	}
+	calling(t, nil, many, func(t *testing.T, f *fake, c *muster.Client) {
+		var bad sync.WaitGroup
+		start := make(chan struct{})
+		for n := range 40 {
+			id := orders(n).ID
+			one := func(in *muster.Instance) bool { return in.ID == id }
+			bad.Go(func() {
+				<-start
+				for range 2 {
+					p, err := c.Pick(t.Context(), muster.Call{Service: "orders", Match: one})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					p.Done(muster.Result{Outcome: muster.Failure, Err: broken, Unsent: true})
+				}
+			})
+		}
+		close(start)
+		bad.Wait()
+		if s := c.Explain("orders").State; s.Ejected != 40 {
+			t.Errorf("%d of 40 that failed at once are left alone", s.Ejected)
 		}
 	})
 }

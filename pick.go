@@ -98,7 +98,7 @@ func (p Pick) Done(res Result) {
 		stale = t.Tell(loadOf(res.Load)) || stale
 	}
 	if stale {
-		c.refresh(pool, pool.now.Load())
+		c.learn(pool)
 	}
 }
 

@@ -20,7 +20,7 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 		}
 		cs.choose.Probed(c.now(), i, loadOf(load))
 		if m.target.Tell(loadOf(load)) {
-			c.refresh(p, cs)
+			c.learn(p)
 		}
 	})
 }
