@@ -12,66 +12,74 @@ import "math"
 type adaptive struct {
 	peakEWMA
 	probes *probes
-	silent []bool // by position: cannot be asked; nil when all can
+	silent []bool    // by position: cannot be asked; nil when all can
+	asks   *weighted // those who can be asked, with positions for indices; nil when nobody can
 }
 
 const (
 	fewestAnswers = 2    // below that many there is nothing to choose between
 	retouchEvery  = 1000 // picks; the share of them that goes to members for having waited: answers show who is well again
 	unwell        = 0.5  // share of failures from which a member is picked only when there is no other
+	agePace       = 0.25 // steps of pace for each tick: an answer half a second old counts as if twice as slow
 	lookAgain     = 3    // times at most that a pick looks at the answers, when others pick at the same moment
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
 	a := &adaptive{peakEWMA: peakEWMA{choices: newChoices(g, t)}, probes: newProbes()}
+	var asks group
+	silent := make([]bool, len(g.index))
 	for at, i := range g.index {
-		if members[i].Probe && at < mostPositions {
-			continue
+		if silent[at] = !members[i].Probe || at >= mostPositions; !silent[at] {
+			asks.add(at, g.targets[at], g.weights[at])
 		}
-		if a.silent == nil {
-			a.silent = make([]bool, len(g.index))
-		}
-		a.silent[at] = true
+	}
+	if len(asks.index) < len(g.index) {
+		a.silent = silent
+	}
+	if len(asks.index) > 0 {
+		a.asks = newWeighted(asks, nil)
 	}
 	return a
 }
 
-func (a *adaptive) pick(now int64, _ uint64, tried []*Target) int {
+func (a *adaptive) pick(now int64, key uint64, tried []*Target) int {
+	switch {
+	case a.asks == nil:
+		return a.peakEWMA.pick(now, key, tried)
+	case a.silent != nil:
+		return a.mixed(now, tried)
+	}
 	n := a.probes.picks.Add(1)
 	if n%retouchEvery == 0 && len(tried) == 0 {
 		return int(a.index[a.overdue(now, a.find(n*golden))])
 	}
-	if a.silent == nil {
-		if at := a.told(now, n, tried); at >= 0 {
-			return int(a.index[at])
-		}
+	if at := a.told(now, n, tried); at >= 0 {
+		return int(a.index[at])
 	}
-	first, second, _ := a.two(tried)
+	return a.peakEWMA.pick(now, key, tried)
+}
+
+// mixed picks where some can be asked: the best of those that answered stands in for one, or both, of two that can be
+// asked.
+func (a *adaptive) mixed(now int64, tried []*Target) int {
+	first, second, n := a.two(tried)
 	if first < 0 {
 		return a.pickRest(tried)
 	}
-	if a.silent != nil {
-		first, second = a.better(now, n, first, second, tried)
+	if n%revisitEvery == 1 {
+		return int(a.index[a.overdue(now, first)])
+	}
+	if !a.silent[first] || !a.silent[second] {
+		if at := a.told(now, a.probes.picks.Add(1), tried); at >= 0 {
+			if !a.silent[first] {
+				first = at
+			}
+			if !a.silent[second] {
+				second = at
+			}
+		}
 	}
 	return int(a.index[a.sooner(now, first, second)])
-}
-
-// better puts the best of those that answered in place of one, or both, that can be asked.
-func (a *adaptive) better(now int64, n uint64, first, second int, tried []*Target) (int, int) {
-	if a.silent[first] && a.silent[second] {
-		return first, second
-	}
-	at := a.told(now, n, tried)
-	switch {
-	case at < 0:
-		return first, second
-	case a.silent[first]:
-		return first, at
-	case a.silent[second]:
-		return at, second
-	default:
-		return at, at
-	}
 }
 
 // told returns the position of the best of those that answered, or -1 when too few did. Of equally good ones it is the one
@@ -91,7 +99,7 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 				continue
 			}
 			fresh++
-			rank := a.rank(r, hot)
+			rank := a.rank(r, hot, now)
 			if best < 0 || rank < least {
 				best, least = slot, rank
 			}
@@ -107,10 +115,10 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 			a.probes.slots[best].CompareAndSwap(uint64(seen[best]), uint64(seen[best]|badBit))
 			continue
 		}
-		if !a.probes.spend(best, &seen) {
+		if !a.probes.spend(best, &seen, fresh) {
 			continue
 		}
-		if n%removeEvery == 0 && worst != best {
+		if n%removeEvery == 0 && fresh > probeEnough && worst != best {
 			a.probes.slots[worst].CompareAndSwap(uint64(seen[worst]), 0)
 		}
 		return at
@@ -119,16 +127,20 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 }
 
 // rank orders answers, the best first: cold ones by latency, hot ones by what is in flight, bad ones.
-func (a *adaptive) rank(r report, hot float32) float32 {
+func (a *adaptive) rank(r report, hot float32, now int64) float32 {
 	const hotRank, badRank = 1 << 12, 1 << 30
-	load := float32(r.inFlight()) * a.unit[r.at()]
+	unit := a.unit[r.at()]
+	load := float32(r.inFlight()) * unit
+	if !a.same { // see grain
+		hot += 2 + grainOf(unit-1)
+	}
 	switch {
 	case r.bad():
 		return badRank + load
 	case load > hot:
 		return hotRank + load
 	default:
-		return float32(r.pace())
+		return float32(r.pace()) + float32(r.age(now))*agePace
 	}
 }
 
@@ -140,17 +152,14 @@ func (t *Target) isBad(now int64) bool {
 
 // probe returns the position of a member to ask now, or -1.
 func (a *adaptive) probe(now int64) int {
+	if a.asks == nil {
+		return -1
+	}
 	n, ok := a.probes.ask(now)
 	if !ok {
 		return -1
 	}
-	for k := range uint64(resamples) {
-		at := a.find((n + k) * golden)
-		if at < mostPositions && (a.silent == nil || !a.silent[at]) {
-			return at
-		}
-	}
-	return -1
+	return int(a.asks.index[a.asks.find(n*bronze)])
 }
 
 // probed takes in what the member at a position answered. What it says of its latency is held against what this client saw

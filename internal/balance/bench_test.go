@@ -105,14 +105,43 @@ func BenchmarkPickBeginEnd(b *testing.B) {
 			}
 		})
 	})
+	for _, policy := range policies {
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("%s/n=%d", policy.name, n), func(b *testing.B) {
+				members := membersOfWeights(n, byTens)
+				for i := range members {
+					members[i].Probe = true
+				}
+				pool := balance.NewPool(balance.Config{Policy: policy.policy, Subset: balance.Off}, 0, members, nil)
+				b.ReportAllocs()
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						began := int64(time.Since(start))
+						i := pool.Pick(began, 0, nil)
+						t := members[i].Target
+						t.Begin(began)
+						for ask := pool.Probe(began); ask >= 0; ask = pool.Probe(began) {
+							pool.Probed(began, ask, balance.Load{Latency: 100})
+						}
+						now := int64(time.Since(start))
+						t.End(now, now-began, balance.Result{})
+					}
+				})
+			})
+		}
+	}
 	for _, n := range sizes {
-		b.Run(fmt.Sprint("Weighted/n=", n), func(b *testing.B) {
-			members := membersOfWeights(n, byTens)
-			pool := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
+		b.Run(fmt.Sprintf("Adaptive by answers/n=%d", n), func(b *testing.B) {
+			members := membersOfWeights(n, equal)
+			for i := range members {
+				members[i].Probe = true
+			}
+			pool := balance.NewPool(balance.Config{Policy: balance.Adaptive, Subset: balance.Off}, 0, members, nil)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
+				for ask := 0; pb.Next(); ask = (ask + 7) % n {
 					began := int64(time.Since(start))
+					pool.Probed(began, ask, balance.Load{Latency: 100}) // beside the floor: an answer for every pick
 					t := members[pool.Pick(began, 0, nil)].Target
 					t.Begin(began)
 					now := int64(time.Since(start))

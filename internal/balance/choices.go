@@ -13,7 +13,10 @@ type choices struct {
 	same bool      // all members have the same weight
 }
 
-const silver = 0x6A09E667F3BCC909 // 2^64 times the fraction of the square root of 2
+const (
+	silver = 0x6A09E667F3BCC909 // 2^64 times the fraction of the square root of 2
+	bronze = 0xBB67AE8584CAA73B // of 3: for a walk that is independent of both
+)
 
 func newChoices(g group, t *turn) choices {
 	c := choices{weighted: newWeighted(g, t), unit: make([]float32, len(g.index)), same: true}
@@ -77,8 +80,9 @@ func (c *choices) load(at int) float32 { return float32(c.targets[at].inFlight.L
 //
 // The factors are the smallest with which a hundred members of weights 1 to 100 keep their shares within 2 %, whatever the
 // number in flight.
-func (c *choices) grain(a, b int) float32 {
-	d := c.unit[a] - c.unit[b]
+func (c *choices) grain(a, b int) float32 { return grainOf(c.unit[a] - c.unit[b]) }
+
+func grainOf(d float32) float32 {
 	if d < 0 {
 		d = -d
 	}

@@ -38,7 +38,8 @@ const (
 	probeRate   = 2                  // probes a pick
 	probeCap    = 1000               // probes a second and group
 	probeBurst  = 16                 // probes at once
-	probeReuse  = 2                  // picks that one answer serves
+	probeReuse  = 2                  // picks at most that one answer serves
+	probeEnough = 6                  // fresh answers; with more of them each serves one pick
 	removeEvery = 2                  // picks, one of which throws out the worst answer
 	probeGap    = int64(time.Second) / probeCap
 )
@@ -86,12 +87,12 @@ func (p *probes) answer(r report, load float32) {
 
 func (p *probes) put(r report) { p.slots[(p.next.Add(1)-1)%probeSlots].Store(uint64(r)) }
 
-// spend counts a pick of the member in a slot: it has one more in flight, and the answer served once more. Other answers
-// of the same member learn of it. It reports whether nobody else was faster.
-func (p *probes) spend(slot int, seen *[probeSlots]report) bool {
+// spend counts a pick of the member in a slot. The answer has served, or is kept with one more in flight when few are
+// fresh. Other answers of the same member learn of it. It reports whether nobody else was faster.
+func (p *probes) spend(slot int, seen *[probeSlots]report, fresh int) bool {
 	r := seen[slot]
 	next := r.used()
-	if next.uses() >= probeReuse {
+	if fresh > probeEnough || next.uses() >= probeReuse {
 		next = 0
 	}
 	if !p.slots[slot].CompareAndSwap(uint64(r), uint64(next)) {
@@ -142,10 +143,10 @@ func (r report) uses() int     { return int(r >> usesShift & 7) }
 func (r report) bad() bool     { return r&badBit != 0 }
 func (r report) pace() int     { return int(r >> latencyShift & mostPace) }
 
-// fresh sees an answer from a future that a clock set back has left behind as old.
-func (r report) fresh(now int64) bool {
-	return uint16(now>>reportTick)-uint16(r>>timeShift) <= uint16(probeAge>>reportTick)
-}
+// age is in ticks. An answer from a future that a clock set back has left behind is as old as can be.
+func (r report) age(now int64) uint16 { return uint16(now>>reportTick) - uint16(r>>timeShift) }
+
+func (r report) fresh(now int64) bool { return r.age(now) <= uint16(probeAge>>reportTick) }
 
 // joined has one more in flight.
 func (r report) joined() report {

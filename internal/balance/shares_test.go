@@ -11,46 +11,66 @@ import (
 var byWeight = []struct {
 	name   string
 	policy balance.Policy
+	probe  func(i int) bool
+	lots   bool // shares are as by lot: no walk is spent evenly
 }{
-	{"Weighted", balance.Weighted},
-	{"LeastRequest", balance.LeastRequest},
-	{"PeakEWMA", balance.PeakEWMA},
+	{"Weighted", balance.Weighted, nobody, false},
+	{"LeastRequest", balance.LeastRequest, nobody, false},
+	{"PeakEWMA", balance.PeakEWMA, nobody, false},
+	{"Maglev without keys", balance.Maglev, nobody, false},
+	{"Adaptive", balance.Adaptive, func(int) bool { return true }, false},
+	{"Adaptive, half can be asked", balance.Adaptive, func(i int) bool { return i%2 == 0 }, true},
+	{"Adaptive, nobody can", balance.Adaptive, nobody, false},
 }
+
+func nobody(int) bool { return false }
 
 // TestEquallyFastTargetsGetTheSharesOfTheirWeights plays a million calls that all take as long, so that a constant number
 // is in flight, and counts.
 func TestEquallyFastTargetsGetTheSharesOfTheirWeights(t *testing.T) {
-	const gap, took = int64(1_000_000), 10 * ms
 	for _, policy := range byWeight {
 		for _, inFlight := range []int{0, 100} {
 			t.Run(fmt.Sprintf("%s/%d in flight", policy.name, inFlight), func(t *testing.T) {
 				t.Parallel()
-				const n, picks = 100, 1_000_000
-				members := membersOfWeights(n, func(i int) int { return 1 + i })
-				p := balance.NewPool(balance.Config{Policy: policy.policy}, 0, members, nil)
-				ring := make([]int, inFlight+1)
-				counts := make([]int, n)
-				for k := range picks {
-					now := int64(k) * gap
-					i := p.Pick(now, 0, nil)
-					members[i].Target.Begin(now)
-					counts[i]++
-					ring[k%len(ring)] = i
-					if k >= inFlight {
-						members[ring[(k+1)%len(ring)]].Target.End(now, took, balance.Result{})
-					}
+				members := membersOfWeights(100, func(i int) int { return 1 + i })
+				for i := range members {
+					members[i].Probe = policy.probe(i)
 				}
-				worst := 0.0
+				counts := played(balance.Config{Policy: policy.policy}, members, 1_000_000, inFlight)
 				for i, got := range counts {
-					want := float64(picks) * float64(1+i) / (n * (n + 1) / 2)
-					off := math.Abs(float64(got) - want)
-					worst = max(worst, off/want)
-					if off > max(0.02*want, 6) {
+					want := 1_000_000 * float64(1+i) / 5050
+					most := max(0.02*want, 6)
+					if policy.lots {
+						most = max(0.02*want, 5*math.Sqrt(want)) // five deviations
+					}
+					if math.Abs(float64(got)-want) > most {
 						t.Errorf("weight %d: %d picks, want %.0f", 1+i, got, want)
 					}
 				}
-				t.Logf("off by %.2f %% at most", 100*worst)
 			})
 		}
 	}
+}
+
+// played makes calls that end when so many others have begun, and returns how many each member got. Who is asked says what
+// this client knows too: there is no other.
+func played(c balance.Config, members []balance.Member, calls, inFlight int) []int {
+	const gap, took = ms, 10 * ms
+	p := balance.NewPool(c, 0, members, nil)
+	under := make([]int, inFlight+1)
+	counts := make([]int, len(members))
+	for k := range calls {
+		now := int64(k) * gap
+		i := p.Pick(now, 0, nil)
+		members[i].Target.Begin(now)
+		counts[i]++
+		under[k%len(under)] = i
+		for ask := p.Probe(now); ask >= 0; ask = p.Probe(now) {
+			p.Probed(now, ask, balance.Load{InFlight: int(members[ask].Target.Stats().InFlight), Latency: took})
+		}
+		if k >= inFlight {
+			members[under[(k+1)%len(under)]].Target.End(now, took, balance.Result{})
+		}
+	}
+	return counts
 }
