@@ -323,3 +323,18 @@ func ExampleClient_Explain() {
 	// one up 100 % of the calls, own zone: true
 	// two up 0 % of the calls, own zone: false
 }
+
+// What stands around the picker can be enforced, only computed and shown, or off.
+func ExampleModes() {
+	registry := muster.New(local.Open(nil), &muster.Options{Drain: -1})
+	defer registry.Close(context.Background())
+
+	client := muster.NewClient(registry, &muster.ClientOptions{
+		Policy: muster.LeastRequest,
+		Modes:  muster.Modes{Breaker: muster.Enforce, SlowStart: muster.Off, Zones: muster.Shadow},
+	})
+	defer client.Close()
+	_, err := client.Pick(context.Background(), muster.Call{Service: "ORDERS"})
+	fmt.Println(err)
+	// Output: call ORDERS: no_instance: none is registered
+}

@@ -98,3 +98,45 @@ func ExampleNewHandler() {
 	fmt.Println(handler.Gate().Limit)
 	// Output: 100
 }
+
+// A request that may be hedged runs at a second instance, too, when the first one is slower than usual.
+func ExampleWithHedge() {
+	registry := muster.New(local.Open(nil), &muster.Options{Drain: -1})
+	defer registry.Close(context.Background())
+	ctx := context.Background()
+	client := muster.NewClient(registry, nil)
+	defer client.Close()
+	transport := httprpc.NewTransport(client, nil)
+	web := http.Client{Transport: transport}
+
+	request, err := http.NewRequestWithContext(httprpc.WithHedge(ctx), "GET", "http://ORDERS/orders/7", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = web.Do(request)
+	fmt.Println(muster.CodeOf(err))
+
+	_, err = httprpc.DoJSON[parcel](ctx, transport, httprpc.Request{Service: "ORDERS", Path: "/orders/7", Hedge: true})
+	fmt.Println(muster.CodeOf(err))
+	// Output:
+	// no_instance
+	// no_instance
+}
+
+// Calls for one customer go to one instance, which has the customer's data at hand.
+func ExampleWithKey() {
+	registry := muster.New(local.Open(nil), &muster.Options{Drain: -1})
+	defer registry.Close(context.Background())
+	ctx := context.Background()
+
+	client := muster.NewClient(registry, &muster.ClientOptions{Policy: muster.Maglev})
+	defer client.Close()
+	web := http.Client{Transport: httprpc.NewTransport(client, nil)}
+	request, err := http.NewRequestWithContext(httprpc.WithKey(ctx, "customer-17"), "GET", "http://CARTS/", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = web.Do(request)
+	fmt.Println(muster.CodeOf(err))
+	// Output: no_instance
+}
