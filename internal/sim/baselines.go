@@ -1,6 +1,9 @@
 package sim
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // Oracle sends each attempt to the server with the least (queue + 1) x service time. It knows of every server what is
 // inside and on its way there, from all clients, how fast it is and whether it works; no client can know that. It shows
@@ -106,4 +109,6 @@ func numbers(into []int32, listed []Listed) []int32 {
 	return into
 }
 
-func isTried(server int32, tried []int32) bool { return len(tried) > 0 && tried[0] == server }
+func isTried(server int32, tried []int32) bool {
+	return len(tried) > 0 && slices.Contains(tried, server)
+}

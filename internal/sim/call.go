@@ -15,22 +15,23 @@ func (r *run) call() {
 		b.Deposit(r.now)
 	}
 	r.result.Begun++
-	r.try(client, r.now, -1)
+	r.try(client, r.now, before{})
 	r.scheduleCall()
 }
 
 // try sends an attempt of the call that began at called.
-func (r *run) try(client int32, called int64, tried int32) {
+func (r *run) try(client int32, called int64, earlier before) {
 	id := r.newAttempt()
 	cl := &r.clients[client]
-	server := r.pick(cl, id, tried)
+	r.tried = append(r.tried[:0], earlier.servers[:earlier.n]...)
+	server := cl.chooser.Pick(r.now, id, r.tried)
 	if server < 0 {
 		r.free = append(r.free, id)
 		r.end(called, true)
 		return
 	}
 	a := &r.attempts[id]
-	*a = attempt{called: called, began: r.now, client: client, server: server, tried: tried, use: a.use + 1, waiting: true, away: true}
+	*a = attempt{called: called, began: r.now, client: client, server: server, before: earlier, use: a.use + 1, waiting: true, away: true}
 	sv := &r.fleet.servers[server]
 	sv.outstanding++
 	r.result.attempt(called, sv.state != serving, sv.zone != cl.zone)
@@ -42,14 +43,6 @@ func (r *run) try(client int32, called int64, tried int32) {
 	if cl.prober != nil {
 		r.probe(client, cl.prober.Probe(r.now))
 	}
-}
-
-func (r *run) pick(cl *client, id, tried int32) int32 {
-	if tried < 0 {
-		return cl.chooser.Pick(r.now, id, nil)
-	}
-	r.tried[0] = tried
-	return cl.chooser.Pick(r.now, id, r.tried[:])
 }
 
 // reach is an attempt's arrival at its server.
@@ -152,8 +145,11 @@ func (r *run) done(id int32, end End) {
 
 // settle ends a call by its attempt, or tries again.
 func (r *run) settle(a *attempt, failed bool) {
-	if failed && a.tried < 0 && r.cell.Scenario.Tries > 1 && r.clients[a.client].budget.Withdraw(r.now) {
-		r.try(a.client, a.called, a.server)
+	b := a.before
+	if failed && int(b.n)+1 < r.cell.Scenario.Tries && r.clients[a.client].budget.Withdraw(r.now) {
+		b.servers[b.n] = a.server
+		b.n++
+		r.try(a.client, a.called, b)
 		return
 	}
 	r.end(a.called, failed)

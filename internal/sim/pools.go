@@ -31,7 +31,7 @@ type pools struct {
 	servers  []int32   // by member
 	places   []place   // by server
 	underway *underway // of all clients of the run
-	tried    [1]*balance.Target
+	tried    []*balance.Target
 }
 
 // place is where a server is in members; its target is nil when it is not listed.
@@ -128,9 +128,9 @@ func (p *pools) at(server int32) place {
 }
 
 func (p *pools) triedTargets(tried []int32) []*balance.Target {
-	if len(tried) == 0 {
-		return nil
+	p.tried = p.tried[:0]
+	for _, i := range tried {
+		p.tried = append(p.tried, p.at(i).target)
 	}
-	p.tried[0] = p.at(tried[0]).target
-	return p.tried[:]
+	return p.tried
 }

@@ -49,7 +49,7 @@ type run struct {
 	free       []int32
 	probes     []probe
 	freeProbes []int32
-	tried      [1]int32
+	tried      []int32
 
 	steps    []step
 	waits    [numWaits]ring[message]
@@ -72,12 +72,18 @@ type attempt struct {
 	inside  int64 // at its server, when it came
 	client  int32
 	server  int32
-	tried   int32  // the server of the call's first attempt, or -1
+	before  before
 	use     uint32 // of this record: what waits for an earlier one is out of date
 	waiting bool   // its caller waits for it
 	away    bool   // it is in the network or in a server
 	failed  bool
 	refused bool
+}
+
+// before is the servers of a call's earlier attempts.
+type before struct {
+	servers [maxTries - 1]int32
+	n       int8
 }
 
 type probe struct {

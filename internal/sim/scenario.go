@@ -15,7 +15,7 @@ type Scenario struct {
 
 	Zones   []Zone        // none: one zone for all
 	Timeout time.Duration // after which a caller gives up an attempt; 0: never
-	Tries   int           // attempts a call may make, within its client's budget; 0 means 1
+	Tries   int           // attempts a call may make, within its client's budget, at most maxTries; 0 means 1
 
 	// Phases divide the run for measures that compare parts of it; the first is the normal state.
 	Phases []Phase
@@ -81,6 +81,8 @@ const (
 	near     = 200 * int64(time.Microsecond) // network, each way, within a zone
 	far      = int64(time.Millisecond)       // network, each way, between zones
 	refusal  = 100 * int64(time.Microsecond) // what a failing server takes to fail
+
+	maxTries = 3
 
 	// failedCall is how long a call that failed counts as: a fast failure must not look like a fast answer.
 	failedCall = int64(time.Second)

@@ -89,13 +89,14 @@ func sinkhole() Scenario {
 
 // zones is E: three zones as large, with half, a third and a fifth of the callers. Halfway, half of the second zone's
 // servers die: at first they are still listed and refuse connections, then the registry drops them. What is left of the
-// zone cannot do its callers' work, and the first zone has little to spare.
+// zone cannot do its callers' work, and the first zone has little to spare. A call makes up to three attempts, as a
+// client's do unless it says otherwise.
 func zones() Scenario {
 	return Scenario{
 		Name: "E", Title: "half of a zone dies",
 		Demand: 0.6 * servers,
 		Zones:  []Zone{{"a", 34, 0.45}, {"b", 33, 0.33}, {"c", 33, 0.22}},
-		Tries:  2,
+		Tries:  3,
 		Phases: []Phase{{"before", 0.2, 0.4}, {"dead but listed", 0.45, 0.6}, {"dropped", 0.65, 1}},
 		Bounds: []Bound{{OverBefore, 1.5}, {ZoneLoad, 0.95}, {FailedCalls, 0.001}, {Attempts, 1.2}, {FarShare, 0.3}},
 		script: func(f *fleet, length int64, _ *rand.Rand) []step {
