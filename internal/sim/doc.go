@@ -10,5 +10,5 @@
 //
 // To try one cell, with ten seeds:
 //
-//	go test ./internal/sim -run '^$' -bench 'Cell/B/clients=1000/weighted$' -benchtime 10x
+//	go test ./internal/sim -run '^$' -bench 'Cell/B/clients=1000/adaptive$' -benchtime 10x
 package sim

@@ -9,9 +9,10 @@ import (
 )
 
 func TestRandomArrivalsWaitAsQueueingTheorySays(t *testing.T) {
+	t.Parallel()
 	for _, load := range []float64{0.5, 0.8} {
 		s := Scenario{Name: "M/M/4", Demand: load * servers, script: equal().script}
-		r := Run(Cell{Scenario: s, Picker: anywhere(), Clients: 10, Seed: 1, Length: Quick})
+		r := Run(Cell{Scenario: s, Picker: anywhere(), Clients: 10, Seed: 1, Length: 3 * time.Second})
 		want := float64(2*near+meanWork) + meanWait(load)
 		got := float64(r.Latency.Mean())
 		if math.Abs(got-want) > 0.03*(want-float64(2*near)) {
@@ -33,6 +34,7 @@ func meanWait(load float64) float64 {
 }
 
 func TestTheShortestQueueBeatsChance(t *testing.T) {
+	t.Parallel()
 	for _, s := range Scenarios()[:2] {
 		queue := Run(Cell{Scenario: s, Picker: Oracle(), Clients: 50, Seed: 1, Length: time.Second}).Latency.Quantile(0.99)
 		chance := Run(Cell{Scenario: s, Picker: anywhere(), Clients: 50, Seed: 1, Length: time.Second}).Latency.Quantile(0.99)
@@ -43,6 +45,7 @@ func TestTheShortestQueueBeatsChance(t *testing.T) {
 }
 
 func TestEveryCallEndsOnceWhateverHappens(t *testing.T) {
+	t.Parallel()
 	for _, s := range Scenarios() {
 		for _, p := range Pickers() {
 			r := newRun(Cell{Scenario: s, Picker: p, Clients: 6, Seed: 1, Length: time.Second / 10})
@@ -65,6 +68,7 @@ func TestEveryCallEndsOnceWhateverHappens(t *testing.T) {
 
 // Pools draw from the process's random numbers; the others' come from the seed.
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	t.Parallel()
 	for _, s := range Scenarios() {
 		for _, p := range []Picker{Oracle(), LeastRequest()} {
 			cell := Cell{Scenario: s, Picker: p, Clients: 50, Seed: 7, Length: time.Second / 10, Timeline: true}
@@ -81,6 +85,7 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 }
 
 func TestCallsComeAtTheSameTimesWhateverThePicker(t *testing.T) {
+	t.Parallel()
 	begun := int64(0)
 	for _, p := range Pickers() {
 		r := Run(Cell{Scenario: equal(), Picker: p, Clients: 50, Seed: 3, Length: time.Second / 10})
@@ -92,6 +97,7 @@ func TestCallsComeAtTheSameTimesWhateverThePicker(t *testing.T) {
 }
 
 func TestAFailedCallCountsAsASecond(t *testing.T) {
+	t.Parallel()
 	r := Run(Cell{Scenario: sinkhole(), Picker: anywhere(), Clients: 50, Seed: 1, Length: 2 * time.Second})
 	if bad := r.BadShare(); math.Abs(bad-0.01) > 0.002 || r.FailedShare() != bad {
 		t.Errorf("%.4f of the attempts went to one failing server of a hundred, and %.4f of the calls failed", bad, r.FailedShare())
@@ -102,6 +108,7 @@ func TestAFailedCallCountsAsASecond(t *testing.T) {
 }
 
 func TestCallersGiveUpAndTryElsewhereOnce(t *testing.T) {
+	t.Parallel()
 	s := hangs()
 	r := Run(Cell{Scenario: s, Picker: anywhere(), Clients: 50, Seed: 1, Length: 2 * time.Second})
 	// A fiftieth of the servers hangs half of the time: one attempt in a hundred is lost, and each of those is repeated.
