@@ -162,9 +162,23 @@ func (a *adaptive) probe(now int64) int {
 	return int(a.asks.index[a.asks.find(n*bronze)])
 }
 
-// probed takes in what the member at a position answered. What it says of its latency is held against what this client saw
-// fail.
+// probed takes in what the member at a position answered.
 func (a *adaptive) probed(now int64, at int, l Load) {
+	if at < mostPositions {
+		a.probes.answer(a.report(now, at, l), float32(max(l.InFlight, 0))*a.unit[at])
+	}
+}
+
+// overheard takes in what the member at a position said unasked.
+func (a *adaptive) overheard(now int64, at int, l Load) {
+	if at < mostPositions {
+		a.probes.renew(a.report(now, at, l))
+	}
+}
+
+// report holds what a member says of its latency against what this client saw fail. A member that does not know it is
+// taken for an average one.
+func (a *adaptive) report(now int64, at int, l Load) report {
 	latency := float32(max(l.Latency, 0))
 	if latency == 0 {
 		latency = a.expected(now)
@@ -174,5 +188,5 @@ func (a *adaptive) probed(now int64, at int, l Load) {
 		s := max(1-health.value(), leastHealth)
 		latency /= s * s
 	}
-	a.probes.answer(newReport(now, at, l.InFlight, pace(latency), t.isBad(now)), float32(max(l.InFlight, 0))*a.unit[at])
+	return newReport(now, at, l.InFlight, pace(latency), t.isBad(now))
 }

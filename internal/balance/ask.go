@@ -2,10 +2,10 @@ package balance
 
 import "slices"
 
-// Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody. It is called
-// again after each answer that is not -1: some picks are worth more than one question.
+// Probe says whom to ask for its load now that a pick was made: the index of a member, or -1 for nobody. Callers ask again
+// until it is -1: a pick is worth two questions.
 //
-// Only members with Probe set are asked, no more than a thousand a second for each group of the pool.
+// Only members with Probe set are asked, a thousand a second at most for each group of the pool.
 func (p *Pool) Probe(now int64) int {
 	for _, g := range p.groups {
 		if g, ok := g.(*adaptive); ok {
@@ -19,14 +19,29 @@ func (p *Pool) Probe(now int64) int {
 
 // Probed hands in what the member of an index answered when it was asked.
 func (p *Pool) Probed(now int64, i int, l Load) {
+	if g, at := p.asking(i); g != nil {
+		g.probed(now, at, l)
+	}
+}
+
+// Told hands in what the member of an index said of itself beside the answer to a call. It is news of members whose answers
+// are at hand, and no reason to pick others: those that were just called are the wrong sample to choose from.
+func (p *Pool) Told(now int64, i int, l Load) {
+	if g, at := p.asking(i); g != nil {
+		g.overheard(now, at, l)
+	}
+}
+
+// asking finds the group, if it asks, and the position in it of the member of an index.
+func (p *Pool) asking(i int) (*adaptive, int) {
 	for _, g := range p.groups {
-		if g, ok := g.(*adaptive); ok {
-			if at, found := slices.BinarySearch(g.index, uint32(i)); found && i >= 0 {
-				g.probed(now, at, l)
-				return
+		if g, ok := g.(*adaptive); ok && i >= 0 {
+			if at, found := slices.BinarySearch(g.index, uint32(i)); found {
+				return g, at
 			}
 		}
 	}
+	return nil, -1
 }
 
 // inherit takes over from the pool before what the members that are still there said when they were asked. Answers that

@@ -68,11 +68,7 @@ func (p *probes) ask(now int64) (n uint64, ok bool) {
 
 // answer takes in what a member said: load is its attempts in flight for its weight.
 func (p *probes) answer(r report, load float32) {
-	for i := range p.slots { // what it said before is out of date
-		if old := report(p.slots[i].Load()); old != 0 && old.at() == r.at() {
-			p.slots[i].CompareAndSwap(uint64(old), uint64(old.renewed(r)))
-		}
-	}
+	p.renew(r)
 	p.put(r)
 
 	p.loads[(p.taken.Add(1)-1)%probeLoads].Store(math.Float32bits(load))
@@ -83,6 +79,15 @@ func (p *probes) answer(r report, load float32) {
 	}
 	slices.Sort(known[:n])
 	p.hot.Store(math.Float32bits(known[int(float64(n-1)*hotQuantile)]))
+}
+
+// renew puts what a member says now in place of what it said before.
+func (p *probes) renew(r report) {
+	for i := range p.slots {
+		if old := report(p.slots[i].Load()); old != 0 && old.at() == r.at() {
+			p.slots[i].CompareAndSwap(uint64(old), uint64(old.renewed(r)))
+		}
+	}
 }
 
 func (p *probes) put(r report) { p.slots[(p.next.Add(1)-1)%probeSlots].Store(uint64(r)) }
@@ -126,6 +131,7 @@ const (
 	mostInFlight  = 1<<14 - 1
 	mostPace      = 1<<10 - 1
 	reportTick    = 22
+	paceUnit      = 4
 )
 
 func newReport(now int64, at, inFlight int, pace uint64, bad bool) report {
@@ -169,10 +175,10 @@ func (r report) renewed(newer report) report {
 
 // pace is 32 times the binary logarithm of a duration in units of 16 ns: steps of 2 %, up to more than a minute.
 func pace(ns float32) uint64 {
-	u := uint64(max(ns, 0)) >> 4
-	if u == 0 {
+	if !(ns >= 1<<paceUnit) { // nor a number that is none
 		return 0
 	}
+	u := uint64(min(ns, math.MaxInt64/2)) >> paceUnit
 	octave := uint64(bits.Len64(u) - 1)
 	return octave*32 + (u<<(63-octave)<<1)>>59
 }
