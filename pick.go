@@ -74,9 +74,7 @@ func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) 
 	m := &cs.members[i]
 	m.target.Begin(now)
 	if call.Probe != nil {
-		if i := cs.choose.Probe(now); i >= 0 {
-			c.probe(p, &cs.members[i], call.Probe)
-		}
+		c.ask(p, cs, now, call.Probe)
 	}
 	f := c.flight.Get().(*flight)
 	f.client, f.pool, f.target, f.began = c, p, m.target, now

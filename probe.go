@@ -6,6 +6,20 @@ import (
 	"time"
 )
 
+// ask asks for the loads of those whom the pool wants to know about after a pick.
+func (c *Client) ask(p *pool, cs *candidates, now int64, ask Probe) {
+	for range maxAsked {
+		i := cs.choose.Probe(now)
+		if i < 0 {
+			return
+		}
+		c.probe(p, &cs.members[i], ask)
+	}
+}
+
+// maxAsked is how many are asked for one pick. Where only some calls can ask, the pool would have one of them ask for all.
+const maxAsked = 2
+
 // probe asks an instance for its load, beside the call.
 func (c *Client) probe(p *pool, m *member, ask Probe) {
 	c.work.probe(func(ctx context.Context) {

@@ -1,0 +1,62 @@
+package muster_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+func TestACallAsksTwoInstancesForTheirLoad(t *testing.T) {
+	ins := three()
+	for _, in := range ins {
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+	}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		var asked atomic.Int64
+		call := muster.Call{Service: "orders", Probe: func(context.Context, *muster.Instance, muster.Endpoint) (muster.Load, error) {
+			asked.Add(1)
+			return muster.Load{InFlight: 1}, nil
+		}}
+		for n := range int64(100) {
+			p, err := c.Pick(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(muster.Result{})
+			time.Sleep(10 * time.Millisecond)
+			synctest.Wait()
+			if got, want := asked.Load(), 2*(n+1); got != want {
+				t.Errorf("%d were asked for %d calls, want %d", got, n+1, want)
+				return
+			}
+		}
+	})
+}
+
+// Calls that cannot ask leave questions over; the next one that can does not ask them all.
+func TestOneCallDoesNotAskForOthers(t *testing.T) {
+	ins := three()
+	for _, in := range ins {
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+	}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		shares(t, c, 1000)
+		var asked atomic.Int64
+		p, err := c.Pick(t.Context(), muster.Call{Service: "orders", Probe: func(context.Context, *muster.Instance, muster.Endpoint) (muster.Load, error) {
+			asked.Add(1)
+			return muster.Load{InFlight: 1}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Done(muster.Result{})
+		synctest.Wait()
+		if n := asked.Load(); n != 2 {
+			t.Errorf("%d were asked, want 2", n)
+		}
+	})
+}
