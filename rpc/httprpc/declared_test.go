@@ -85,6 +85,31 @@ func TestOnlyInstancesThatSaySoAreAskedForTheirLoad(t *testing.T) {
 	}
 }
 
+// A real server's word reaches the client beside an answer, without any probe.
+func TestCallsAskForTheLoadAndHearOfADrain(t *testing.T) {
+	f := newFleet(t, nil)
+	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
+	gate := new(muster.Gate)
+	old := &asked{Handler: httprpc.NewHandler(ok, &httprpc.HandlerOptions{Gate: gate})}
+	f.serve("orders", old)
+	f.serve("orders", httprpc.NewHandler(ok, nil))
+	for range 10 {
+		f.get("orders")
+	}
+	if n := old.others.Load(); n != 5 {
+		t.Fatalf("%d of 10 calls went to one of two in rotation, want 5", n)
+	}
+	if err := gate.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		f.get("orders")
+	}
+	if n := old.others.Load(); n != 6 {
+		t.Errorf("%d calls came to the one that drains, want the one to which it said so", n-5)
+	}
+}
+
 // stuck answers calls, and no probe before its caller has gone.
 func stuck(inside, most *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
