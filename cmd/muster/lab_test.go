@@ -63,6 +63,7 @@ func newLabWith(t *testing.T, opt server.Options) *lab {
 	go func() { done <- s.Serve(ctx) }()
 	l := &lab{t: t, server: s, env: map[string]string{
 		"MUSTER_REGISTRY": "muster://" + s.Addr().String(), "MUSTER_BY": "ann@test", "HOME": t.TempDir(),
+		"TMPDIR": t.TempDir(), // where running programs are looked for
 	}}
 	l.stop = sync.OnceFunc(func() {
 		cancel()

@@ -105,7 +105,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 		},
 		groupAct: {
 			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
-			c.undoCommand(),
+			c.breakerCommand(), c.undoCommand(),
 		},
 		groupOther: {c.configCommand(), c.versionCommand()},
 	}
@@ -136,8 +136,12 @@ func (c *cli) report(cmd *cobra.Command, err error) int {
 
 // whereToLook says what to do next when err is that the registry, or an instance, cannot be reached.
 func whereToLook(err error) string {
-	if e, ok := errors.AsType[*muster.Error](err); ok && e.Op == "call" && e.Instance != "" {
+	e, ok := errors.AsType[*muster.Error](err)
+	if ok && e.Op == "call" && e.Instance != "" {
 		return "The registry lists it, but it does not answer. Who else there is: muster explain " + e.Service
+	}
+	if ok && e.Op == opLive {
+		return "Which programs answer: muster explain SERVICE --live"
 	}
 	return "Is muster serve running there? muster doctor looks closer."
 }

@@ -191,9 +191,10 @@ func finite(x float64) float64 {
 
 // Force is what an operator asks of the breakers for a service.
 type Force struct {
-	Force string `json:"force"`         // auto, open, closed
-	By    string `json:"by,omitempty"`  // who asks; nobody proves it
-	Why   string `json:"why,omitempty"` // shown for as long as it is forced
+	Force     string `json:"force"`               // auto, open, closed
+	Namespace string `json:"namespace,omitempty"` // of the service; "": every one
+	By        string `json:"by,omitempty"`        // who asks; nobody proves it
+	Why       string `json:"why,omitempty"`       // shown for as long as it is forced
 }
 
 // MaxText bounds who and why, in bytes.

@@ -44,7 +44,7 @@ func (h *Handler) force(service string, want *debugwire.Force, force muster.Forc
 	var failed error
 	done := 0
 	for i, c := range h.clients {
-		if !calls(c, service) {
+		if !calls(c, want.Namespace, service) {
 			continue
 		}
 		one := debugwire.ForcedClient{Before: h.signed(i, service)}

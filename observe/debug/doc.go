@@ -8,5 +8,6 @@
 //	GET  /services/{service}            what each client makes of a service that it has called
 //	POST /services/{service}/breaker    {"force": "open", "by": "ann", "why": "…"} forces their breakers: open, closed or auto
 //
+// A process may have clients of several namespaces: ?namespace=NS, and "namespace" beside "force", mean those of one.
 // Answers are JSON; durations in it are text with their unit, such as "12.5ms". Problems are RFC 9457's.
 package debug

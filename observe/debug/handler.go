@@ -101,7 +101,7 @@ func (h *Handler) service(w http.ResponseWriter, r *http.Request) {
 	p := newProcess()
 	h.mu.Lock()
 	for i, c := range h.clients {
-		if !calls(c, name) {
+		if !calls(c, r.URL.Query().Get("namespace"), name) {
 			continue
 		}
 		out, ex := debugwire.FromClient(c), c.Explain(name)
@@ -127,8 +127,11 @@ func (h *Handler) sign(client int, service string, force muster.Force, b *debugw
 	}
 }
 
-// calls says whether a client has called a service.
-func calls(c *muster.Client, service string) bool {
+// calls says whether a client has called a service of a namespace; "" is any.
+func calls(c *muster.Client, namespace, service string) bool {
+	if namespace != "" && !muster.EqualFold(namespace, c.Registry().Namespace()) {
+		return false
+	}
 	for _, name := range c.Services() {
 		if muster.EqualFold(name, service) {
 			return true

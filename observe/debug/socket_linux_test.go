@@ -53,7 +53,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	for _, path := range []string{named.Path(), private.Path()} {
 		cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestStrangersAreRefused$", "-test.v")
 		cmd.Dir = "/"
-		cmd.Env = []string{asStranger + "=" + path, "TMPDIR=" + os.TempDir()}
+		cmd.Env = []string{asStranger + "=" + path, "TMPDIR=" + os.TempDir(), "GORACE=atexit_sleep_ms=0"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "permission denied") {
