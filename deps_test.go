@@ -119,7 +119,7 @@ func rooms() []room {
 		{
 			at: "examples/social/...", is: "a user's program: it sees what a user sees",
 			may: map[string]string{
-				"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL",
+				"": words, "rpc/httprpc": "its transport", "registry/open": "its registry is a URL", "observe/debug": "it lets muster explain look inside",
 				"examples/social/...": "its own parts",
 			},
 		},

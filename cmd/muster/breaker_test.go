@@ -30,7 +30,7 @@ func TestBreakerSaysBeforeAfterHowLongAndUndo(t *testing.T) {
 	if out := l.must("breaker", "orders").stdout; !strings.Contains(out, "open, forced  by ann@test") {
 		t.Errorf("shown as:\n%s", out)
 	}
-	if out := l.must("explain", "ORDERS").stdout; !strings.Contains(out, "Breaker open, forced, by ann@test at ") {
+	if out := l.must("explain", "ORDERS").stdout; !strings.Contains(out, "Breaker open, forced by ann@test at ") {
 		t.Errorf("explained as:\n%s", out)
 	}
 	if out := l.must("breaker", "ORDERS", "open", "--why", "migration").stdout; !strings.HasPrefix(out, "Nothing to change") {
@@ -47,7 +47,9 @@ func TestSeveralBreakersAreForcedOnlyAfterAYes(t *testing.T) {
 	one, two := l.caller(1, muster.ClientOptions{Service: "ONE"}), l.caller(2, muster.ClientOptions{Service: "TWO"})
 	calls(t, one, "ORDERS", 1, nil)
 	calls(t, two, "ORDERS", 1, nil)
-	force := func() string { return one.Breaker("ORDERS").Force.String() + " " + two.Breaker("ORDERS").Force.String() }
+	force := func() string {
+		return one.Breaker("ORDERS").Force.String() + " " + two.Breaker("ORDERS").Force.String()
+	}
 	for _, tt := range []struct {
 		args string
 		code int

@@ -28,6 +28,7 @@ func (c *cli) demoCommand() *cobra.Command {
 		Long: `Starts a registry, two instances each of three services, and calls them, all as separate processes on this machine
 and on free ports. Every few seconds it does something to them, by a command that it prints, and measures a claim: how many
 calls failed, how soon traffic stopped. At the end of each round it compares what callers were told with what is stored.
+With MUSTER_DEBUG=unix its services can be looked into meanwhile: muster explain push --live.
 It runs until Ctrl-C, and leaves nothing behind. Exit code 1 when a claim did not hold.`,
 		Example: `  muster demo
   muster demo --once            # one round, about 20 s
@@ -121,7 +122,7 @@ func (c *cli) demoServiceCommand() *cobra.Command {
 			log := demo.NewRequestLog(c.stdout)
 			return social.Run(cmd.Context(), args[0], social.Options{
 				Registry: url, Namespace: namespace, Store: store,
-				TTL: demo.TTL, Drain: demoDrain, Observer: log, Started: log.Serving,
+				TTL: demo.TTL, Drain: demoDrain, Observer: log, Started: log.Serving, Debug: c.getenv("MUSTER_DEBUG"),
 				Log: slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 			})
 		},

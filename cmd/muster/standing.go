@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -98,7 +99,11 @@ func (c *cli) aboutClient(client *debugwire.Client) {
 		zone = " in zone " + client.Zone
 	}
 	c.say("Policy %s%s; it uses %d of the %d that may get traffic%s.", client.Policy, zone, ex.Subset-ex.Ejected, ex.Usable, ejected(ex))
-	c.say("Breaker %s%s.", breakerState(&ex.Breaker), after(", ", breakerBecause(&ex.Breaker)))
+	joint := ", "
+	if ex.Breaker.By != "" {
+		joint = " "
+	}
+	c.say("Breaker %s%s.", breakerState(&ex.Breaker), after(joint, breakerBecause(&ex.Breaker)))
 	c.say("Throttle drops %s; %.0f more attempts may be repeated or hedged; so far %d were hedged and %d refused.",
 		percent(ex.Dropped), ex.Retries, ex.Hedged, ex.Refused)
 	if len(ex.Schemes) > 1 {
@@ -134,12 +139,19 @@ func after(before, text string) string {
 	return before + text
 }
 
-// score writes what a policy compares in three digits.
+// score writes what a policy compares in three digits; nothing where it compares nothing.
 func score(x float64) string {
 	if x == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(x, 'g', 3, 64)
+	unit := ""
+	for _, u := range []string{"k", "M", "G", "T"} {
+		if math.Abs(x) < 1000 {
+			break
+		}
+		x, unit = x/1000, u
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64) + unit
 }
 
 // took writes a duration in three digits or so; nothing for 0.

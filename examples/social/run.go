@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/observe/debug"
 	"github.com/muster-go/muster/registry/open"
 	"github.com/muster-go/muster/rpc/httprpc"
 )
@@ -34,6 +35,7 @@ type Options struct {
 	Limit     int           // requests at once; 0 means no limit
 	TTL       time.Duration // of the lease; 0 means the registry's default
 	Drain     time.Duration // as muster.Options.Drain
+	Debug     string        // where to show its client, as [debug.Listen] reads it; "" means nowhere
 	Log       *slog.Logger  // nil discards
 
 	// Observer hears of the requests that the instance serves; nil hears nothing.
@@ -44,7 +46,7 @@ type Options struct {
 
 // Run runs an instance of a role until ctx ends, and then takes it out of service in order.
 //
-// Errors: Invalid (the role, a URL), those of [httprpc.Serve].
+// Errors: Invalid (the role, a URL), those of [debug.Listen] and [httprpc.Serve].
 func Run(ctx context.Context, role string, opt Options) error {
 	driver, err := open.Open(opt.Registry, &open.Options{Namespace: opt.Namespace, Log: opt.Log})
 	if err != nil {
@@ -66,10 +68,15 @@ func Run(ctx context.Context, role string, opt Options) error {
 
 // Serve is Run with a registry and a store that are handed in, and stay open; of opt it reads what is about the instance.
 //
-// Errors: Invalid (the role), those of [httprpc.Serve].
+// Errors: Invalid (the role), those of [debug.Listen] and [httprpc.Serve].
 func Serve(ctx context.Context, role string, registry *muster.Registry, store *Store, opt Options) error {
 	client := muster.NewClient(registry, &muster.ClientOptions{Service: role, Instance: opt.ID, Zone: opt.Zone, Timeout: callTimeout})
 	defer client.Close()
+	socket, err := debug.Listen(opt.Debug, debug.NewHandler(client))
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	calls := NewHTTPCaller(client)
 	defer calls.Close()
 	handler, err := handlerOf(role, store, calls, opt.Log)

@@ -162,9 +162,13 @@ func (t *tail) text() string {
 }
 
 // environment is this process's without what would change how muster behaves, and with a place for settings that is empty.
+// Services may be looked into: each opens a socket of its own.
 func environment(dir string) []string {
 	var out []string
 	for _, kv := range os.Environ() {
+		if kv == "MUSTER_DEBUG=unix" {
+			out = append(out, kv)
+		}
 		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "MUSTER_") && name != "XDG_CONFIG_HOME" {
 			out = append(out, kv)
 		}
