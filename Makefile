@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin
 # ARGS is handed on: make demo ARGS=--once, make bench ARGS='-run ^$$ -bench Pick'.
 ARGS ?=
 
-.PHONY: help demo check test choosing bench soak setup
+.PHONY: help demo check test choosing balancing bench soak setup
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/^test-%/test-AREA/' | expand -t 12
@@ -28,6 +28,9 @@ bench: ## benchmarks, each beside a peer or a floor measured in the same run
 
 choosing: ## each policy while one of ten real servers is bad, as a table; MUSTER_SOAK=1 for longer looks
 	@go test -count=1 -timeout 30m -v ./test/choosing
+
+balancing: ## every picker and its peers in every scenario, simulated; writes docs/balancing.md; ARGS='-seeds 3' for less
+	@cd bench/balancing && go test -run '^TestBalancing$$' -count=1 -timeout 2h -write $(ARGS)
 
 soak: setup ## the long forms of the real-time tests: hours
 	@MUSTER_SOAK=1 scripts/test unit faults interop

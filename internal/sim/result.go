@@ -117,7 +117,7 @@ func within(span [2]int64, at int64) bool { return span[0] <= at && at < span[1]
 // CallsCounted is how many calls the figures are of.
 func (r *Result) CallsCounted() int64 { return int64(r.Latency.N()) }
 
-// AttemptsPerCall, BadShare, FailedShare and ProbesPerCall are 0 when nothing was counted.
+// AttemptsPerCall is 0, as the shares below are, when nothing was counted.
 func (r *Result) AttemptsPerCall() float64 { return ratio(r.Attempts, r.CallsCounted()) }
 
 // BadShare is the share of all attempts that went to a server while it served nothing.
