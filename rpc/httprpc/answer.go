@@ -21,13 +21,12 @@ type answer struct {
 }
 
 // context returns the context of an attempt. When the attempt has only a share of the call's time, that share is for the
-// head of the answer: the body may take as long as the call may, see lift. The same goes for an attempt of a call that may be
-// hedged, which ends when another one overtakes it.
-func (ans *answer) context(a *muster.Attempt, hedge bool) context.Context {
+// head of the answer: the body may take as long as the call may, see lift.
+func (ans *answer) context(a *muster.Attempt) context.Context {
 	call := ans.loop.Context()
 	share, limited := a.Context.Deadline()
 	all, bounded := call.Deadline()
-	if !hedge && (!limited || bounded && !share.Before(all)) {
+	if !limited || bounded && !share.Before(all) {
 		return a.Context
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(a.Context))
@@ -37,8 +36,8 @@ func (ans *answer) context(a *muster.Attempt, hedge bool) context.Context {
 	return ctx
 }
 
-// lift ends the attempt's hold on the context: the head of the answer is there, and no other attempt has overtaken this one.
-// It works on nil.
+// lift ends the share's hold on the context: the head of the answer is there, and no other attempt has overtaken this one. It
+// works on nil.
 func (ans *answer) lift() {
 	if ans != nil && ans.cancel != nil {
 		ans.undo[0]()

@@ -32,7 +32,7 @@ func (s *told) read(t *testing.T, r *http.Request) {
 }
 
 func TestEachAttemptSaysWhatIsLeftOfTheCall(t *testing.T) {
-	const pause = 60 * time.Millisecond
+	const pause = 20 * time.Millisecond
 	for _, c := range []struct {
 		name         string
 		client, call time.Duration // 0 is none

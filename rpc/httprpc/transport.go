@@ -139,7 +139,7 @@ func (t *Transport) attempt(loop *muster.Loop, a *muster.Attempt, out *outgoing)
 // try sends the request once.
 func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*answer, muster.Result) {
 	ans := &answer{loop: loop}
-	ctx := ans.context(a, out.call.Hedge)
+	ctx := ans.context(a)
 	req, err := out.request(ctx, loop.Context(), a, t.own)
 	if err != nil {
 		ans.free()

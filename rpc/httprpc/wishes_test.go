@@ -52,7 +52,7 @@ func TestWishesAddUp(t *testing.T) {
 		}
 		io.WriteString(w, "second")
 	})
-	for _, ctx := range []func() *http.Request{
+	for _, request := range []func() *http.Request{
 		func() *http.Request {
 			req := hedged(t, "GET")
 			return req.WithContext(httprpc.WithKey(req.Context(), "k"))
@@ -62,12 +62,13 @@ func TestWishesAddUp(t *testing.T) {
 			return req.WithContext(httprpc.WithHedge(httprpc.WithKey(t.Context(), "k")))
 		},
 	} {
-		resp, err := f.web.Do(ctx())
+		resp, err := f.web.Do(request())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := read(t, resp); got != "second" {
-			t.Errorf("got %q, want that of a second attempt", got)
+		attempts := f.spans.of(muster.AttemptSpan)
+		if got := read(t, resp); got != "second" || attempts[len(attempts)-1].Outcome != muster.Excluded {
+			t.Errorf("got %q, attempts %+v; want that of a second attempt beside the first", got, attempts[s.warm:])
 		}
 	}
 }
