@@ -39,7 +39,6 @@ type run struct {
 	fleet   *fleet
 	clients []client
 	result  *Result
-	counted int64 // calls from here on count
 
 	arrivals   *rand.Rand
 	gap        float64 // mean ns between two calls
@@ -127,7 +126,6 @@ func newRun(c Cell) *run {
 		cell:     c,
 		length:   int64(c.Length),
 		fleet:    newFleet(s.Zones),
-		counted:  share(int64(c.Length), warmUp),
 		arrivals: rand.New(rand.NewPCG(c.Seed, 1)),
 		work:     rand.New(rand.NewPCG(c.Seed, 2)),
 		gap:      float64(meanWork) / (s.Demand * workers),
