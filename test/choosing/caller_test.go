@@ -1,10 +1,12 @@
 package choosing
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +20,7 @@ const (
 	rate    = 300             // calls a second
 	timeout = 2 * time.Second // of a call, with all its attempts
 	tries   = 3
+	keys    = 1000 // customers, for whom calls are made; only Maglev goes by them
 )
 
 // caller calls the service as a user's program does, with a stock http.Client, and counts what that takes.
@@ -40,9 +43,9 @@ func newCaller(t testing.TB, r *muster.Registry, policy muster.Policy, modes mus
 	return c
 }
 
-// load makes calls for a while and returns what was counted when the last one is back. Their times are drawn beforehand, as
-// of many callers who know nothing of each other, and the same for everyone who gives the same seed; nobody waits for an
-// answer before the next call. So no more than rate times timeout are under way.
+// load makes calls for a while and returns what was counted when the last one is back. Their times come by chance, as of many
+// callers who know nothing of each other, and the same for everyone who gives the same seed; none waits for another one's
+// answer. No more than rate times timeout are under way.
 func (c *caller) load(d time.Duration, seed uint64) *tally {
 	t := newTally()
 	c.wire.tally.Store(t)
@@ -52,8 +55,9 @@ func (c *caller) load(d time.Duration, seed uint64) *tally {
 	for began, due := time.Now(), time.Duration(0); due < d; due += time.Duration(random.ExpFloat64() * float64(time.Second/rate)) {
 		at := began.Add(due)
 		<-time.After(time.Until(at))
+		key := strconv.Itoa(random.IntN(keys))
 		calls.Go(func() {
-			err := get(client)
+			err := get(client, key)
 			t.call(time.Since(at), err)
 		})
 	}
@@ -62,8 +66,12 @@ func (c *caller) load(d time.Duration, seed uint64) *tally {
 }
 
 // get makes one safe call.
-func get(client *http.Client) error {
-	res, err := client.Get("http://" + service + "/")
+func get(client *http.Client, key string) error {
+	req, err := http.NewRequestWithContext(httprpc.WithKey(context.Background(), key), http.MethodGet, "http://"+service+"/", nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

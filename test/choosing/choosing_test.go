@@ -8,12 +8,12 @@ import (
 	"github.com/muster-go/muster"
 )
 
-// length is how long each phase takes.
-func length() time.Duration {
+// unit is what the lengths of phases are multiples of.
+func unit() time.Duration {
 	if os.Getenv("MUSTER_SOAK") == "1" {
-		return 10 * time.Second
+		return 3 * time.Second
 	}
-	return 1250 * time.Millisecond
+	return 400 * time.Millisecond
 }
 
 func TestNoSafeCallFailsWhileOneOfTenIsBad(t *testing.T) {
@@ -22,12 +22,13 @@ func TestNoSafeCallFailsWhileOneOfTenIsBad(t *testing.T) {
 	defer func() { t.Logf("\n%s", table) }() // also when something fails on the way
 	slowed := make(map[muster.Policy]time.Duration)
 	for _, policy := range []muster.Policy{
-		muster.Adaptive, muster.PeakEWMA, muster.LeastRequest, muster.Weighted, muster.RoundRobin, muster.Random,
+		muster.Adaptive, muster.PeakEWMA, muster.LeastRequest, muster.Maglev, muster.Weighted, muster.RoundRobin,
+		muster.Random,
 	} {
 		c := newCaller(t, f.registry, policy, muster.Modes{})
 		calls, sent := 0, 0
 		for _, p := range phases() {
-			got := p.run(f, c, length())
+			got := p.run(f, c)
 			table.add(policy.String(), &p, got)
 			calls, sent = calls+got.calls(), sent+got.sent()
 			if got.failed > 0 {
@@ -76,7 +77,7 @@ func returned(t *testing.T, f *fleet, c *caller) {
 		if time.Since(began) > patience {
 			t.Fatalf("%v: %v after all are well again only %d are called; it explains %+v", c.policy, patience, len(called), c.client.Explain(service).Rows)
 		}
-		got := c.load(length()/3, 0)
+		got := c.load(unit(), 0)
 		for addr := range got.attempts {
 			called[addr] = true
 		}
@@ -94,6 +95,6 @@ func contrast(t *testing.T, f *fleet, table *table) {
 	off := muster.Modes{Zones: o, Tiers: o, Ejection: o, SlowStart: o, Subset: o, Throttle: o, Breaker: o, Budget: o, Hedge: o}
 	c := newCaller(t, f.registry, muster.RoundRobin, off)
 	for _, p := range phases() {
-		table.add("round-robin, all modes off", &p, p.run(f, c, length()))
+		table.add("round-robin, all modes off", &p, p.run(f, c))
 	}
 }
