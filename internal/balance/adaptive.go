@@ -17,11 +17,10 @@ type adaptive struct {
 }
 
 const (
-	fewestAnswers = 2    // below that many there is nothing to choose between
-	retouchEvery  = 1000 // picks; the share of them that goes to members for having waited: answers show who is well again
-	unwell        = 0.5  // share of failures from which a member is picked only when there is no other
-	agePace       = 0.25 // steps of pace for each tick: an answer half a second old counts as if twice as slow
-	lookAgain     = 3    // times at most that a pick looks at the answers, when others pick at the same moment
+	retouchEvery = 1000 // picks; the share of them that goes to members for having waited: answers show who is well again
+	unwell       = 0.5  // share of failures from which a member is picked only when there is no other
+	agePace      = 0.5  // steps of pace for each tick: an answer a quarter of a second old counts as if twice as slow
+	lookAgain    = 3    // times at most that a pick looks at the answers, when others pick at the same moment
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
@@ -107,7 +106,7 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 				worst, most = slot, rank
 			}
 		}
-		if fresh < fewestAnswers {
+		if fresh < a.probes.least() {
 			return -1
 		}
 		at := seen[best].at()

@@ -72,6 +72,7 @@ func (p *probes) follow(before *probes) {
 	p.picks.Store(before.picks.Load())
 	p.asked.Store(before.asked.Load())
 	p.due.Store(before.due.Load())
+	p.scarce.Store(before.scarce.Load())
 	p.hot.Store(before.hot.Load())
 	for i := range p.loads {
 		p.loads[i].Store(before.loads[i].Load())

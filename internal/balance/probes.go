@@ -22,9 +22,13 @@ type probes struct {
 	picks atomic.Uint64 // made in this group
 	asked atomic.Uint64 // probes asked for, or given up because of the cap
 	due   atomic.Int64  // when the next probe may be sent at the earliest, were there no bursts
-	walk  uint64        // where the walk of those who are asked begins
-	next  atomic.Uint32 // the slot after the newest answer, modulo the slots
-	hot   atomic.Uint32 // a float32: the load for its weight above which a member is hot
+
+	refused atomic.Int64 // picks in a row for which the cap left no probe
+	scarce  atomic.Bool  // lately those were several for each probe
+
+	walk uint64        // where the walk of those who are asked begins
+	next atomic.Uint32 // the slot after the newest answer, modulo the slots
+	hot  atomic.Uint32 // a float32: the load for its weight above which a member is hot
 
 	loads [probeLoads]atomic.Uint32 // float32s: of the last answers, in turn
 	taken atomic.Uint32
@@ -40,6 +44,9 @@ const (
 	probeBurst  = 16                 // probes at once
 	probeReuse  = 2                  // picks at most that one answer serves
 	probeEnough = 6                  // fresh answers; with more of them each serves one pick
+	probeFew    = 2                  // fresh answers: below that there is nothing to choose between
+	probeMany   = 10                 // of them, when they are scarce
+	probeScarce = 3                  // picks for each probe
 	removeEvery = 2                  // picks, one of which throws out the worst answer
 	probeGap    = int64(time.Second) / probeCap
 )
@@ -61,9 +68,24 @@ func (p *probes) ask(now int64) (n uint64, ok bool) {
 	}
 	if at-now > probeBurst*probeGap || !p.due.CompareAndSwap(due, at+probeGap) {
 		p.asked.Store(picks * probeRate) // what the cap forbids is not made up for later
+		p.refused.Add(1)
 		return 0, false
 	}
+	if refused := p.refused.Load(); refused > 0 {
+		p.refused.Add(-refused)
+		p.scarce.Store(refused >= probeScarce)
+	}
 	return p.walk + asked, true
+}
+
+// least is how many fresh answers it takes to pick by them. When the cap leaves far less than one for each pick, taking
+// whatever has just come would be no choice: most picks are made by what this client measured, which at such a rate is much,
+// and an answer is used only when it is the best of many.
+func (p *probes) least() int {
+	if p.scarce.Load() {
+		return probeMany
+	}
+	return probeFew
 }
 
 // answer takes in what a member said: load is its attempts in flight for its weight.
