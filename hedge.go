@@ -17,6 +17,14 @@ import (
 // try must end soon after its context does, and may then run in a goroutine of its own, twice at a time. late gets what
 // the other one brought after all, to free it; nil drops it.
 func Hedged[T any](l *Loop, try func(*Attempt) (T, Result), late func(T)) (T, Result) {
+	out, res := hedged(l, try, late)
+	if res.Outcome == Success && l.call.Hedge && l.call.Safe {
+		l.pace(l.attempt) // not at the end of an answer's body, which is no matter of the instance's alone
+	}
+	return out, res
+}
+
+func hedged[T any](l *Loop, try func(*Attempt) (T, Result), late func(T)) (T, Result) {
 	wait := l.patience()
 	if wait <= 0 {
 		return try(l.attempt)
@@ -69,10 +77,13 @@ func (r *race[T]) run(wait time.Duration) (T, Result) {
 		other = second
 	}
 	if e.result.Outcome == Failure && e.panicked == nil {
-		l.lose(e.attempt, e.result)
+		l.shut(e.attempt, e.result)
+		if r.late != nil {
+			r.late(e.value)
+		}
 		return r.won(<-r.ends)
 	}
-	l.lose(other, Result{Outcome: Excluded, Err: Canceled})
+	l.overtaken(other)
 	l.c.work.beside(func() { // enter keeps Close from having returned
 		if rest := <-r.ends; r.late != nil && rest.panicked == nil {
 			r.late(rest.value)
@@ -130,6 +141,7 @@ func (l *Loop) second() *Attempt {
 	if err := l.begin(a, counted); err != nil {
 		return nil
 	}
+	l.share(a)
 	l.cancelable(a)
 	l.svc.hedged.Add(1)
 	return a
@@ -142,9 +154,15 @@ func (l *Loop) cancelable(a *Attempt) {
 	}
 }
 
-// lose closes an attempt that another one has overtaken. What it took so far is the least that it would have taken.
-func (l *Loop) lose(a *Attempt, res Result) {
+// overtaken closes an attempt that another one was quicker than. What it took so far is the least that it would have taken.
+func (l *Loop) overtaken(a *Attempt) {
 	l.pace(a)
+	a.pick.overtaken = true
+	l.shut(a, Result{Outcome: Excluded, Err: Canceled})
+}
+
+// shut closes an attempt that is not the loop's any more.
+func (l *Loop) shut(a *Attempt, res Result) {
 	l.close(a, res)
 	a.cancel()
 	l.fresh = true // its goroutine may still look at it

@@ -120,13 +120,19 @@ func (l *Loop) Next() (*Attempt, error) {
 		return nil, l.fail(err)
 	}
 	l.attempt, l.open = a, true
-	if deadline, ok := a.Context.Deadline(); ok && l.call.Safe {
-		if left := l.left(); left > 0 {
-			share := time.Until(deadline) / time.Duration(left+1)
-			a.Context, a.cancel = context.WithTimeout(a.Context, share)
-		}
-	}
+	l.share(a)
 	return a, nil
+}
+
+// share leaves a part of the call's time for the attempts after a.
+func (l *Loop) share(a *Attempt) {
+	deadline, ok := a.Context.Deadline()
+	if !ok || !l.call.Safe {
+		return
+	}
+	if left := l.left(); left > 0 {
+		a.Context, a.cancel = context.WithTimeout(a.Context, time.Until(deadline)/time.Duration(left+1))
+	}
 }
 
 // begin picks an instance that this call has not tried, for an attempt that was admitted.
@@ -167,9 +173,6 @@ func (l *Loop) Again(res Result) bool {
 func (l *Loop) done(res Result) {
 	l.open = false
 	l.last = res
-	if res.Outcome == Success && l.call.Hedge && l.call.Safe {
-		l.pace(l.attempt)
-	}
 	l.close(l.attempt, res)
 }
 

@@ -16,6 +16,8 @@ type Pick struct {
 	Endpoint Endpoint
 	flight   *flight
 	serial   uint64 // of the flight when the pick was made
+
+	overtaken bool // another attempt of the call was quicker
 }
 
 // flight is what a pick under way holds; it is reused, and its serial tells its users apart, so that Done acts once.
@@ -91,7 +93,9 @@ func (p Pick) Done(res Result) {
 	f.client, f.pool, f.target = nil, nil, nil
 	c.flight.Put(f)
 	now := c.now()
-	stale := t.End(now, now-began, resultOf(&res))
+	end := resultOf(&res)
+	end.Overtaken = p.overtaken
+	stale := t.End(now, now-began, end)
 	if res.Load != (Load{}) {
 		stale = t.Tell(loadOf(res.Load)) || stale
 	}

@@ -42,6 +42,17 @@ func (t *Target) learn(now, took int64, res Result) {
 	}
 }
 
+// outlast takes in an attempt that would have taken longer than it was waited for. It raises the averages or leaves them.
+func (t *Target) outlast(now, took int64) {
+	sample := float32(min(took, longest))
+	if latency := average(t.latency.Load()); sample > latency.value() {
+		t.latency.CompareAndSwap(uint64(latency), uint64(latency.add(now, sample, tauLatency)))
+	}
+	if peak := average(t.peak.Load()); sample > peak.value() {
+		t.peak.CompareAndSwap(uint64(peak), uint64(peak.addPeak(now, sample)))
+	}
+}
+
 // judge counts a success or a failure into health. As long as nothing fails it costs a load; the first failure weighs
 // by the time since the last success, which latency knows.
 func (t *Target) judge(now int64, failed bool, latency average) {

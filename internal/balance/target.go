@@ -22,6 +22,7 @@ type Result struct {
 	Outcome   Outcome
 	Unreached bool  // it reached nobody: the connection could not be made
 	Busy      bool  // the target refused it for want of room (429, 503)
+	Overtaken bool  // Excluded, but it has taken long enough for another attempt to be quicker
 	After     int64 // ns for which the target asked to be left alone; 0 if it did not
 }
 
@@ -109,10 +110,15 @@ func (t *Target) End(now, took int64, res Result) (stale bool) {
 		t.learn(now, took, res)
 	case Failure:
 		failures := t.failures.Add(1)
-		stale = t.outlier.Failure(now, res.Unreached, t.successes.Load(), failures)
+		if !res.Busy { // one that has no room is not broken; it is shunned for a while instead
+			stale = t.outlier.Failure(now, res.Unreached, t.successes.Load(), failures)
+		}
 		t.learn(now, took, res)
 	default:
 		t.excluded.Add(1)
+		if res.Overtaken {
+			t.outlast(now, took)
+		}
 	}
 	return stale
 }

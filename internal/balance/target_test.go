@@ -148,3 +148,26 @@ func latency(t *balance.Target, now, took int64, outcome balance.Outcome) {
 	t.Begin(now)
 	t.End(now, took, balance.Result{Outcome: outcome})
 }
+
+func TestAnOvertakenAttemptIsNoFailureAndTellsThatItWasSlow(t *testing.T) {
+	var target balance.Target
+	latency(&target, 0, 10*ms, balance.Success)
+	target.Begin(second)
+	target.End(2*second, 200*ms, balance.Result{Outcome: balance.Excluded, Overtaken: true})
+	target.Begin(3 * second)
+	target.End(4*second, ms, balance.Result{Outcome: balance.Excluded, Overtaken: true})
+	got := target.Stats()
+	if got.Failures != 0 || got.Excluded != 2 || got.Latency < 20*time.Millisecond {
+		t.Errorf("stats %+v, want two excluded and an average raised by the one that was slow", got)
+	}
+}
+
+func TestOneThatHasNoRoomIsNoOutlier(t *testing.T) {
+	var target balance.Target
+	for n := range int64(50) {
+		target.Begin(n * ms)
+		if target.End(n*ms, ms, balance.Result{Outcome: balance.Failure, Busy: true}) {
+			t.Fatalf("an outlier after %d refusals for want of room", n+1)
+		}
+	}
+}
