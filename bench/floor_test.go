@@ -13,12 +13,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeromicro/go-zero/core/logx"
 )
 
 // floorVariable makes the test binary a floor server on the address it holds.
 const floorVariable = "MUSTER_BENCH_FLOOR"
 
 func TestMain(m *testing.M) {
+	logx.DisableStat() // of go-zero, which prints a line a minute from being imported on
 	addr := os.Getenv(floorVariable)
 	if addr == "" {
 		m.Run()

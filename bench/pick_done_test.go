@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/balance"
+)
+
+// pickDones are those in one round.
+const pickDones = 500_000
+
+// BenchmarkPickDone is a pick and its Done through a Client, with its statistics. The floor is a counter over a list and two
+// readings of the clock, without which nobody knows how long an attempt took.
+//
+// A client uses 100 of more instances unless that is off: the rows say so.
+//
+// adaptive-asked are instances that can be asked for their load, and answer at once. A client asks at most a thousand times a
+// second, in goroutines whose cost is counted; at millions of picks a second nearly all find the answers spent, look for one
+// and go on as peak-ewma does. BenchmarkPick has the picks that do find one.
+func BenchmarkPickDone(b *testing.B) {
+	for _, policy := range []muster.Policy{muster.Weighted, muster.LeastRequest, muster.PeakEWMA, muster.Adaptive} {
+		b.Run(policy.String(), func(b *testing.B) { pickDoneRows(b, policy, false) })
+	}
+	b.Run("adaptive-asked", func(b *testing.B) { pickDoneRows(b, muster.Adaptive, true) })
+}
+
+func pickDoneRows(b *testing.B, policy muster.Policy, asked bool) {
+	whole := []int{10_000}
+	if os.Getenv("MUSTER_SOAK") == "1" {
+		whole = []int{1000, 10_000}
+	}
+	row := func(b *testing.B, n, callers int, modes muster.Modes) {
+		c := clientWith(b, shelfOf(n, asked), &muster.ClientOptions{Policy: policy, Modes: modes})
+		Pair{
+			Work:  each(callers, pickDones, pickDone(b.Context(), c, asked)),
+			Floor: each(callers, pickDones, countedAndTimed(n)),
+		}.Run(b)
+	}
+	rows(b, func(b *testing.B, n, callers int) { row(b, n, callers, muster.Modes{}) })
+	for _, n := range whole {
+		for _, callers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("n=%d/subset=off/callers=%d", n, callers), func(b *testing.B) {
+				row(b, n, callers, muster.Modes{Subset: muster.Off})
+			})
+		}
+	}
+}
+
+// pickDone is a pick and its Done.
+func pickDone(ctx context.Context, c *muster.Client, asks bool) func() bool {
+	call := muster.Call{Service: "ORDERS", Scheme: "http"}
+	if asks {
+		call.Probe = func(context.Context, *muster.Instance, muster.Endpoint) (muster.Load, error) {
+			return muster.Load{InFlight: 1, Latency: time.Millisecond}, nil
+		}
+	}
+	return func() bool {
+		p, err := c.Pick(ctx, call)
+		p.Done(muster.Result{})
+		return err == nil
+	}
+}
+
+// countedAndTimed is the floor of a pick and its end.
+func countedAndTimed(n int) func() bool {
+	var list atomic.Pointer[[]balance.Member]
+	list.Store(new(members(n)))
+	next, start := counted(), time.Now()
+	return func() bool {
+		began := time.Since(start)
+		l := *list.Load()
+		return l[next(len(l))].Target != nil && time.Since(start) >= began
+	}
+}
+
+// shelfOf shows n instances, which can be asked for their load or cannot.
+func shelfOf(n int, asked bool) *shelf {
+	s := newShelf(n)
+	if !asked {
+		return s
+	}
+	<-s.tables // nobody has seen it
+	for _, in := range s.now.Instances {
+		in.Metadata[muster.ProbeKey] = "1"
+	}
+	s.show()
+	return s
+}
+
+func clientOf(b *testing.B, d muster.Driver) *muster.Client { return clientWith(b, d, nil) }
+
+func clientWith(b *testing.B, d muster.Driver, opt *muster.ClientOptions) *muster.Client {
+	r := muster.New(d, nil)
+	c := muster.NewClient(r, opt)
+	b.Cleanup(func() {
+		c.Close()
+		if err := r.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	if err := r.Load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
