@@ -24,7 +24,7 @@ const (
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
-	a := &adaptive{peakEWMA: peakEWMA{choices: newChoices(g, t)}, probes: newProbes()}
+	a := &adaptive{peakEWMA: peakEWMA{choices: newChoices(g, members, t)}, probes: newProbes()}
 	var asks group
 	silent := make([]bool, len(g.index))
 	for at, i := range g.index {

@@ -9,8 +9,10 @@ import "math/rand/v2"
 // Source: Kuipers and Niederreiter, "Uniform Distribution of Sequences", chapter 1, theorem 6.3.
 type choices struct {
 	*weighted
-	unit []float32 // by position: what one attempt in flight is, for the member's weight; 1 for one of mean weight
-	same bool      // all members have the same weight
+	// By position: what one attempt in flight is, for the member's weight; 1 for one of mean weight. A member that starts
+	// slowly is drawn less often, but is no busier with one attempt than it will be later.
+	unit []float32
+	same bool // all members have the same weight
 }
 
 const (
@@ -18,12 +20,16 @@ const (
 	bronze = 0xBB67AE8584CAA73B // of 3: for a walk that is independent of both
 )
 
-func newChoices(g group, t *turn) choices {
+func newChoices(g group, members []Member, t *turn) choices {
 	c := choices{weighted: newWeighted(g, t), unit: make([]float32, len(g.index)), same: true}
-	mean := float32(c.total) / float32(len(g.index))
-	for at, weight := range g.weights {
-		c.unit[at] = mean / float32(weight)
-		c.same = c.same && weight == g.weights[0]
+	total, first := 0.0, members[g.index[0]].Weight
+	for _, i := range g.index {
+		total += float64(min(members[i].Weight, maxWeight))
+		c.same = c.same && members[i].Weight == first
+	}
+	mean := total / float64(len(g.index))
+	for at, i := range g.index {
+		c.unit[at] = float32(mean / float64(min(members[i].Weight, maxWeight)))
 	}
 	return c
 }

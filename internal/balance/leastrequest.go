@@ -11,7 +11,9 @@ type leastRequest struct{ choices }
 
 const scanned = 100 // members up to which all are looked at
 
-func newLeastRequest(g group, t *turn) *leastRequest { return &leastRequest{newChoices(g, t)} }
+func newLeastRequest(g group, members []Member, t *turn) *leastRequest {
+	return &leastRequest{newChoices(g, members, t)}
+}
 
 func (l *leastRequest) pick(_ int64, _ uint64, tried []*Target) int {
 	best, next, _ := l.two(tried)

@@ -27,7 +27,9 @@ const (
 	priorTicks   = 1 << 13 // about 1 s: how long a median stands
 )
 
-func newPeakEWMA(g group, t *turn) *peakEWMA { return &peakEWMA{choices: newChoices(g, t)} }
+func newPeakEWMA(g group, members []Member, t *turn) *peakEWMA {
+	return &peakEWMA{choices: newChoices(g, members, t)}
+}
 
 func (p *peakEWMA) pick(now int64, _ uint64, tried []*Target) int {
 	first, second, n := p.two(tried)

@@ -21,9 +21,9 @@ func (p *Pool) newPicker(policy Policy, g group, members []Member, prev *Pool) p
 	case OtherThanLast:
 		return &other{random{g}, p.recall}
 	case LeastRequest:
-		return newLeastRequest(g, p.turn)
+		return newLeastRequest(g, members, p.turn)
 	case PeakEWMA:
-		return newPeakEWMA(g, p.turn)
+		return newPeakEWMA(g, members, p.turn)
 	case Maglev:
 		return newMaglev(g, members, p.turn, prev)
 	case Adaptive:
