@@ -130,8 +130,9 @@ type member struct {
 	in       *Instance
 	end      Endpoint
 	target   *balance.Target
-	weight   int // 0: gets no traffic
-	capacity int // weight it would have if it were well; 0 when somebody took it out of traffic
+	silence  *silence // as long-lived as target
+	weight   int      // 0: gets no traffic
+	capacity int      // weight it would have if it were well; 0 when somebody took it out of traffic
 }
 
 // pool returns the pool of a service and scheme. A service that the registry does not list has none, and none is made for it.
@@ -261,9 +262,9 @@ func successors(before []member, ins []*Instance, scheme string) []member {
 		}
 		m.capacity = in.capacity()
 		if len(before) > 0 && before[0].in.ID == in.ID {
-			m.target = before[0].target
+			m.target, m.silence = before[0].target, before[0].silence
 		} else {
-			m.target = balance.NewTarget(in.ID)
+			m.target, m.silence = balance.NewTarget(in.ID), new(silence)
 		}
 		members = append(members, m)
 	}

@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +14,9 @@ func (c *Client) ask(p *pool, cs *candidates, now int64, ask Probe) {
 		if i < 0 {
 			return
 		}
-		c.probe(p, &cs.members[i], ask)
+		if m := &cs.members[i]; m.silence.ask(now) {
+			c.probe(p, m, ask)
+		}
 	}
 }
 
@@ -27,6 +30,7 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 		if err != nil {
 			return // what is not known is not chosen by; calls will find out what is wrong
 		}
+		m.silence.end()
 		cs := p.now.Load() // the list may have changed meanwhile
 		i := cs.index(m.in.ID)
 		if i < 0 || cs.members[i].target != m.target {
@@ -38,6 +42,35 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 		}
 	})
 }
+
+// silence is since when an instance owes answers to probes.
+type silence struct{ since atomic.Int64 } // 0: it owes none
+
+// ask says whether to ask now. One that does not answer is asked about once in probeTimeout: each probe of a process that
+// stands still would open another connection, and it would find them all when it goes on.
+func (s *silence) ask(now int64) bool {
+	since := s.since.Load()
+	switch silent := time.Duration(now - since); {
+	case since == 0:
+		s.since.CompareAndSwap(0, max(now, 1))
+		return true
+	case silent < probePatience:
+		return true
+	case silent < probeTimeout:
+		return false
+	}
+	return s.since.CompareAndSwap(since, now-int64(probePatience))
+}
+
+func (s *silence) end() {
+	if s.since.Load() != 0 {
+		s.since.Store(0)
+	}
+}
+
+// probePatience is how long an answer may take before its instance counts as silent: not long, because what it says of its
+// load is good for a second at most.
+const probePatience = 100 * time.Millisecond
 
 // work is what a client has under way beside calls: probes, and attempts that another one has overtaken.
 type work struct {

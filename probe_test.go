@@ -2,6 +2,7 @@ package muster_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,57 @@ func TestOneCallDoesNotAskForOthers(t *testing.T) {
 		synctest.Wait()
 		if n := asked.Load(); n != 2 {
 			t.Errorf("%d were asked, want 2", n)
+		}
+	})
+}
+
+func TestAnInstanceThatDoesNotAnswerIsSeldomAsked(t *testing.T) {
+	ins := three()
+	for _, in := range ins {
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+	}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		still := true
+		asked := make(map[string]int)
+		var mu sync.Mutex // guards still, asked
+		call := muster.Call{Service: "orders", Probe: func(ctx context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+			mu.Lock()
+			wait := still && in.ID == orders(2).ID
+			asked[in.ID]++
+			mu.Unlock()
+			if wait {
+				<-ctx.Done()
+				return muster.Load{}, ctx.Err()
+			}
+			return muster.Load{InFlight: 1}, nil
+		}}
+		during := func(d time.Duration) int {
+			mu.Lock()
+			clear(asked)
+			mu.Unlock()
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				p, err := c.Pick(t.Context(), call)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Done(muster.Result{})
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			return asked[orders(2).ID]
+		}
+		if n := during(10 * time.Second); n > 25 {
+			t.Errorf("one that did not answer was asked %d times in 10 s", n)
+		}
+		mu.Lock()
+		if n := asked[orders(1).ID]; n < 500 {
+			t.Errorf("one that did was asked %d times", n)
+		}
+		still = false
+		mu.Unlock()
+		during(2 * time.Second)
+		if n := during(10 * time.Second); n < 500 {
+			t.Errorf("it was asked %d times in 10 s when it answered again", n)
 		}
 	})
 }
