@@ -223,6 +223,9 @@ func (a *act) writeForce(ctx context.Context, service string, force muster.Force
 	for _, f := range plan {
 		f.result = debugwire.Forced{}
 		err := askSocket(ctx, f.program.socket, http.MethodPost, "/services/"+url.PathEscape(service)+"/breaker", &want, &f.result)
+		if err == nil && len(f.result.Clients) == 0 {
+			err = strange(f.program.socket, errors.New("no client was forced"))
+		}
 		if err != nil {
 			failed = append(failed, err)
 			continue

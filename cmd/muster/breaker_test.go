@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -108,6 +109,18 @@ func TestBreakerTellsWhyItIsOpen(t *testing.T) {
 	calls(t, off, "ORDERS", 1, nil)
 	if out := l.must("breaker", "ORDERS", "open", "--pid", "2").stdout; !strings.HasPrefix(out, "Nothing to change: it is so already, or the breakers are off.") {
 		t.Errorf("a breaker that is off:\n%s", out)
+	}
+}
+
+func TestProgramThatForcesNothingIsAnError(t *testing.T) {
+	l := newLab(t)
+	asked := 0
+	path := l.socket(4711, func(conn net.Conn) {
+		asked++
+		says("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + []string{"", `{"pid":1,"clients":[{"explanation":{}}]}`, `{"pid":1}`}[min(asked, 2)])(conn)
+	})
+	if res := l.run("breaker", "ORDERS", "open"); res.code != exitPeer || !strings.Contains(res.stderr, path) {
+		t.Errorf("exit code %d\n%s%s", res.code, res.stdout, res.stderr)
 	}
 }
 

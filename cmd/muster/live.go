@@ -13,11 +13,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -238,7 +236,7 @@ func strange(path string, err error) error {
 
 // gone says whether err is that a program has ended, which left its socket.
 func gone(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist)
+	return debugwire.Refused(err) || errors.Is(err, fs.ErrNotExist)
 }
 
 // clipped bounds what a peer said.

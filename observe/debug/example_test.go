@@ -24,7 +24,7 @@ func ExampleListen() {
 	handler := debug.NewHandler(client)
 	socket, err := debug.Listen(os.Getenv("MUSTER_DEBUG"), handler)
 	if err != nil {
-		log.Fatal(err) // MUSTER_DEBUG is none of: nothing, unix, unix:/path
+		log.Fatal(err) // unknown, or its directory cannot be trusted
 	}
 	defer socket.Close()
 	fmt.Printf("%q\n", socket.Path()) // it is not set here

@@ -155,7 +155,7 @@ func clean(dir string) {
 		return // it costs nothing but disk space
 	}
 	for _, s := range found {
-		if errors.Is(knock(s.Path), syscall.ECONNREFUSED) {
+		if debugwire.Refused(knock(s.Path)) {
 			_ = os.Remove(s.Path) // another process cleans too
 		}
 	}

@@ -3,6 +3,7 @@
 package debugwire
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -16,3 +17,6 @@ func ours(info fs.FileInfo) bool {
 
 // closed says whether nobody but its owner may use a file.
 func closed(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 == 0 }
+
+// Refused says whether err is that nobody listens on a socket.
+func Refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
