@@ -79,6 +79,14 @@ func (r *Report) Timeline(s sim.Scenario, clients int) string {
 		d.line(left, axis.at(mark), right, axis.at(mark), grid)
 		d.text(left-6, axis.at(mark)+4, "end", ink, duration(mark))
 	}
+	windows := 0
+	for _, line := range lines {
+		windows = max(windows, len(line))
+	}
+	for w := 0; w <= windows; w += int(5 * time.Second / sim.Window) {
+		at := left + (right-left)*float64(w)/float64(max(windows, 1))
+		d.text(at, bottom+18, "middle", ink, (time.Duration(w) * sim.Window).String())
+	}
 	n := 0
 	for i, name := range r.names {
 		line := lines[name]
@@ -89,9 +97,6 @@ func (r *Report) Timeline(s sim.Scenario, clients int) string {
 		points := make([][2]float64, len(line))
 		for w, p99 := range line {
 			points[w] = [2]float64{left + (float64(w)+0.5)*step, axis.at(p99)}
-			if second := int(time.Second / sim.Window); w%(5*second) == 0 {
-				d.text(left+float64(w)*step, bottom+18, "middle", ink, fmt.Sprintf("%d s", w/second))
-			}
 		}
 		d.path(points, colours(i))
 		y := top + 10 + 18*float64(n)

@@ -58,6 +58,7 @@ func (r *Report) Of(s sim.Scenario, clients int) map[string]*sim.Figures {
 // Markdown returns the bounds, then a table of each scenario.
 func (r *Report) Markdown() string {
 	var b strings.Builder
+	r.writeSeeds(&b)
 	r.writeBounds(&b)
 	for _, s := range sim.Scenarios() {
 		fmt.Fprintf(&b, "\n### %s: %s\n\n![p99 by picker](balancing/%s.svg)\n", s.Name, s.Title, s.Name)
@@ -72,6 +73,21 @@ func (r *Report) Markdown() string {
 	}
 	r.writeSweep(&b)
 	return b.String()
+}
+
+// writeSeeds says how many runs stand behind a figure.
+func (r *Report) writeSeeds(b *strings.Builder) {
+	most := 0
+	for _, f := range r.cells {
+		most = max(most, f.P99.N())
+	}
+	fmt.Fprintf(b, "%d seeds of each cell", most)
+	for _, e := range Entrants() {
+		if e.Seeds < most {
+			fmt.Fprintf(b, ", %d of %s", e.Seeds, e.Name)
+		}
+	}
+	b.WriteString(".\n\n")
 }
 
 func (r *Report) writeBounds(b *strings.Builder) {
