@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,34 @@ func TestExplainShowsWhatRunningProgramsMakeOfAService(t *testing.T) {
 	}
 	if wide := l.must("explain", "ORDERS", "--live", "-o", "wide").stdout; !strings.Contains(wide, "IN-FLIGHT") || strings.HasPrefix(wide, "ID ") {
 		t.Errorf("wide, and live only:\n%s", wide)
+	}
+}
+
+func TestExplainSaysWhoIsEjectedAndForHowLong(t *testing.T) {
+	l := newLab(t)
+	for _, id := range []string{"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"} {
+		l.put("ORDERS", id)
+	}
+	shop := l.caller(4711, muster.ClientOptions{Service: "SHOP", Policy: muster.RoundRobin})
+	for range 30 { // each gets ten calls, if it is left in
+		_, _ = muster.Do(t.Context(), shop, muster.Call{Service: "ORDERS", Tries: 1}, func(_ context.Context, a *muster.Attempt) (int, error) {
+			if a.Instance.ID == "10.0.0.1:80" {
+				return 0, errors.New("broken")
+			}
+			return 0, nil
+		})
+	}
+	out := l.must("explain", "ORDERS", "--live").stdout
+	row := regexp.MustCompile(`10\.0\.0\.1:80 +0 +0 % +0 +5 .* up +ejected: it kept failing, [.0-9]+m?s more\n`)
+	if !row.MatchString(out) || !strings.Contains(out, "it uses 2 of the 3 that may get traffic; it leaves 1 alone for a while.") {
+		t.Errorf("got:\n%s", out)
+	}
+	var got struct{ Live []debugwire.Process }
+	if err := json.Unmarshal([]byte(l.must("explain", "ORDERS", "--live", "-o", "json").stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if ex := got.Live[0].Clients[0].Explanation; ex.Ejected != 1 || ex.Instances[0].Ejected <= 0 || ex.Instances[1].Share != 0.5 {
+		t.Errorf("got %+v", ex)
 	}
 }
 
