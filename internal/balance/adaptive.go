@@ -50,12 +50,19 @@ func (a *adaptive) pick(now int64, key uint64, tried []*Target) int {
 	}
 	n := a.probes.picks.Add(1)
 	if n%retouchEvery == 0 && len(tried) == 0 {
-		return int(a.index[a.overdue(now, a.find(n*golden))])
+		return int(a.index[a.overdue(now, a.find((a.probes.walk+n)*golden))])
 	}
 	if at := a.told(now, n, tried); at >= 0 {
 		return int(a.index[at])
 	}
-	return a.peakEWMA.pick(now, key, tried)
+	if len(tried) != 0 {
+		return a.peakEWMA.pick(now, key, tried)
+	}
+	first, second := a.pair(a.probes.walk + n)
+	if n%revisitEvery == 1 {
+		return int(a.index[a.overdue(now, first)])
+	}
+	return int(a.index[a.sooner(now, first, second)])
 }
 
 // mixed picks where some can be asked: the best of those that answered stands in for one, or both, of two that can be
@@ -84,12 +91,16 @@ func (a *adaptive) mixed(now int64, tried []*Target) int {
 // told returns the position of the best of those that answered, or -1 when too few did. Of equally good ones it is the one
 // that answered last.
 func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
+	least := a.probes.least()
+	if a.probes.few(least) {
+		return -1
+	}
 	var seen [probeSlots]report
 	hot := math.Float32frombits(a.probes.hot.Load())
 	for range lookAgain {
 		newest := a.probes.next.Load()
 		best, worst, fresh := -1, -1, 0
-		var least, most float32
+		var lowest, most float32
 		for k := range uint32(probeSlots) {
 			slot := int((newest - 1 - k) % probeSlots)
 			r := report(a.probes.slots[slot].Load())
@@ -99,14 +110,14 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 			}
 			fresh++
 			rank := a.rank(r, hot, now)
-			if best < 0 || rank < least {
-				best, least = slot, rank
+			if best < 0 || rank < lowest {
+				best, lowest = slot, rank
 			}
 			if worst < 0 || rank > most {
 				worst, most = slot, rank
 			}
 		}
-		if fresh < a.probes.least() {
+		if fresh < least {
 			return -1
 		}
 		at := seen[best].at()

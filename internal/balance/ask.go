@@ -72,6 +72,8 @@ func (p *probes) follow(before *probes) {
 	p.picks.Store(before.picks.Load())
 	p.asked.Store(before.asked.Load())
 	p.due.Store(before.due.Load())
+	p.drawn.Store(before.drawn.Load())
+	p.last.Store(before.last.Load())
 	p.scarce.Store(before.scarce.Load())
 	p.hot.Store(before.hot.Load())
 	for i := range p.loads {

@@ -39,10 +39,7 @@ func newChoices(g group, members []Member, t *turn) choices {
 func (c *choices) two(tried []*Target) (first, second int, n uint64) {
 	if len(tried) == 0 {
 		n = c.turn.next()
-		first, second = c.find(n*golden), c.find(n*silver)
-		if first == second {
-			second = c.after(first)
-		}
+		first, second = c.pair(n)
 		return first, second, n
 	}
 	first = c.draw(tried)
@@ -57,6 +54,15 @@ func (c *choices) two(tried []*Target) (first, second int, n uint64) {
 		second = first
 	}
 	return first, second, 0
+}
+
+// pair returns the positions of the n-th two.
+func (c *choices) pair(n uint64) (first, second int) {
+	first, second = c.find(n*golden), c.find(n*silver)
+	if first == second {
+		second = c.after(first)
+	}
+	return first, second
 }
 
 // draw returns the position of an untried member at random, or -1 when some draws met tried ones only.

@@ -20,11 +20,12 @@ type probes struct {
 	_     [128 - 8*probeSlots%128]byte
 
 	picks atomic.Uint64 // made in this group
-	asked atomic.Uint64 // probes asked for, or given up because of the cap
+	asked atomic.Uint64 // probes sent, or given up because of the cap
 	due   atomic.Int64  // when the next probe may be sent at the earliest, were there no bursts
 
-	refused atomic.Int64 // picks in a row for which the cap left no probe
-	scarce  atomic.Bool  // lately those were several for each probe
+	drawn  atomic.Uint64 // probes sent
+	last   atomic.Uint64 // picks when the last one was
+	scarce atomic.Bool   // there were several since the one before that
 
 	walk uint64        // where the walk of those who are asked begins
 	next atomic.Uint32 // the slot after the newest answer, modulo the slots
@@ -55,10 +56,11 @@ const (
 // same ones.
 func newProbes() *probes { return &probes{walk: rand.Uint64()} }
 
-// ask says whether to send a probe now that a pick was made, and counts it.
+// ask says whether to send a probe now that a pick was made, and counts it: n is its number. While the cap forbids it,
+// nothing is written.
 func (p *probes) ask(now int64) (n uint64, ok bool) {
 	picks, asked := p.picks.Load(), p.asked.Load()
-	if asked >= picks*probeRate || !p.asked.CompareAndSwap(asked, asked+1) {
+	if asked >= picks*probeRate {
 		return 0, false
 	}
 	due := p.due.Load()
@@ -67,15 +69,14 @@ func (p *probes) ask(now int64) (n uint64, ok bool) {
 		at = now
 	}
 	if at-now > probeBurst*probeGap || !p.due.CompareAndSwap(due, at+probeGap) {
-		p.asked.Store(picks * probeRate) // what the cap forbids is not made up for later
-		p.refused.Add(1)
 		return 0, false
 	}
-	if refused := p.refused.Load(); refused > 0 {
-		p.refused.Add(-refused)
-		p.scarce.Store(refused >= probeScarce)
+	if picks*probeRate-asked > probeBurst { // what the cap forbade is not made up for later
+		asked = picks*probeRate - probeBurst
 	}
-	return p.walk + asked, true
+	p.asked.Store(asked + 1)
+	p.scarce.Store(picks-p.last.Swap(picks) >= probeScarce)
+	return p.walk + p.drawn.Add(1), true
 }
 
 // least is how many fresh answers it takes to pick by them. When the cap leaves far less than one for each pick, taking
@@ -88,13 +89,28 @@ func (p *probes) least() int {
 	return probeFew
 }
 
+// few says quickly that there are not even that many answers, fresh or not.
+func (p *probes) few(least int) bool {
+	n := 0
+	for i := range p.slots {
+		if p.slots[i].Load() != 0 {
+			n++
+		}
+	}
+	return n < least
+}
+
 // answer takes in what a member said: load is its attempts in flight for its weight.
 func (p *probes) answer(r report, load float32) {
 	p.renew(r)
 	p.put(r)
 
-	p.loads[(p.taken.Add(1)-1)%probeLoads].Store(math.Float32bits(load))
-	n := min(int(p.taken.Load()), probeLoads)
+	taken := p.taken.Add(1)
+	p.loads[(taken-1)%probeLoads].Store(math.Float32bits(load))
+	if taken > probeLoads && taken%4 != 0 { // it changes slowly
+		return
+	}
+	n := min(int(taken), probeLoads)
 	var known [probeLoads]float32
 	for i := range n {
 		known[i] = math.Float32frombits(p.loads[i].Load())
