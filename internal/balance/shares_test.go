@@ -25,20 +25,24 @@ var byWeight = []struct {
 
 func nobody(int) bool { return false }
 
-// TestEquallyFastTargetsGetTheSharesOfTheirWeights plays a million calls that all take as long, so that a constant number
-// is in flight, and counts.
+// TestEquallyFastTargetsGetTheSharesOfTheirWeights plays calls that all take as long, so that a constant number is in flight,
+// and counts. The promise is 2 % over a million; what holds over fewer holds over more, as the walks never drift.
 func TestEquallyFastTargetsGetTheSharesOfTheirWeights(t *testing.T) {
 	for _, policy := range byWeight {
 		for _, inFlight := range []int{0, 100} {
+			calls := 300_000
+			if policy.lots {
+				calls = 100_000
+			}
 			t.Run(fmt.Sprintf("%s/%d in flight", policy.name, inFlight), func(t *testing.T) {
 				t.Parallel()
 				members := membersOfWeights(100, func(i int) int { return 1 + i })
 				for i := range members {
 					members[i].Probe = policy.probe(i)
 				}
-				counts := played(balance.Config{Policy: policy.policy}, members, 1_000_000, inFlight)
+				counts := played(balance.Config{Policy: policy.policy}, members, calls, inFlight)
 				for i, got := range counts {
-					want := 1_000_000 * float64(1+i) / 5050
+					want := float64(calls) * float64(1+i) / 5050
 					most := max(0.02*want, 6)
 					if policy.lots {
 						most = max(0.02*want, 5*math.Sqrt(want)) // five deviations
