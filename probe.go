@@ -2,6 +2,7 @@ package muster
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,8 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 	c.work.probe(func(ctx context.Context) {
 		load, err := ask(ctx, m.in, m.end)
 		if err != nil {
-			return // what is not known is not chosen by; calls will find out what is wrong
+			c.missed(p, m, err)
+			return
 		}
 		m.silence.end()
 		cs := p.now.Load() // the list may have changed meanwhile
@@ -41,6 +43,18 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 			c.learn(p)
 		}
 	})
+}
+
+// missed takes in that a probe was not answered in time, or reached nobody. What is not known is not chosen by, so calls could
+// not find out that something is wrong. Any other error says nothing: the instance is there, and calls may well work.
+func (c *Client) missed(p *pool, m *member, err error) {
+	unreached := ResultOf(err).Unsent
+	if c.work.ctx.Err() != nil || !unreached && !errors.Is(err, context.DeadlineExceeded) && CodeOf(err) != Timeout {
+		return
+	}
+	if m.target.Miss(c.now(), unreached) {
+		c.learn(p)
+	}
 }
 
 // silence is since when an instance owes answers to probes.

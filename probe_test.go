@@ -2,6 +2,8 @@ package muster_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,6 +111,39 @@ func TestAnInstanceThatDoesNotAnswerIsSeldomAsked(t *testing.T) {
 		during(2 * time.Second)
 		if n := during(10 * time.Second); n < 500 {
 			t.Errorf("it was asked %d times in 10 s when it answered again", n)
+		}
+	})
+}
+
+// With adaptive nobody calls one that does not answer probes, so its calls could not show that it is gone.
+func TestOneThatCannotBeReachedByProbesIsEjected(t *testing.T) {
+	ins := three()
+	for _, in := range ins {
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+	}
+	gone := orders(2).ID
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		call := muster.Call{Service: "orders", Probe: func(_ context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+			if in.ID == gone {
+				return muster.Load{}, refused
+			}
+			return muster.Load{InFlight: 1, Latency: time.Millisecond}, nil
+		}}
+		for range 20 {
+			p, err := c.Pick(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(muster.Result{Outcome: muster.Excluded})
+			time.Sleep(10 * time.Millisecond)
+			synctest.Wait()
+		}
+		if row := standingOf(c, gone); row.Ejected == 0 {
+			t.Errorf("it stands %+v", row)
+		}
+		if row := standingOf(c, orders(1).ID); row.Ejected != 0 {
+			t.Errorf("one that answers stands %+v", row)
 		}
 	})
 }

@@ -49,11 +49,19 @@ func (p *peakEWMA) sooner(now int64, first, second int) int {
 	if d := x - y; d <= p.grain(first, second) && -d <= p.grain(first, second) {
 		x, y = 0, 0
 	}
+	if a, b = a+trifle, b+trifle; a < alike*b && b < alike*a {
+		a, b = 1, 1
+	}
 	if b*(1+y) < a*(1+x) {
 		return second
 	}
 	return first
 }
+
+const (
+	alike  = 1.5          // the costs of two members that differ by less than this factor say nothing
+	trifle = float32(2e6) // ns: nor do differences well below this
+)
 
 func (p *peakEWMA) cost(now int64, at int) float32 {
 	t := p.targets[at]

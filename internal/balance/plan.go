@@ -1,6 +1,9 @@
 package balance
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // plan is what the filters make of members: which of them are in use, at what weight, and which part of the calls goes to
 // each (zone, tier). It is made once for a pool, and a second time, as a rehearsal that writes to no target, when a filter
@@ -9,6 +12,7 @@ type plan struct {
 	marks     []mark    // by index in the slice NewPool was given
 	sections  []section // in the order in which they are asked
 	due       int64     // when another plan could come out otherwise, though nothing is learnt meanwhile
+	missing   []missing // weight that left the list without a word
 	rehearsal bool
 
 	usable    int // members that have a weight and do not drain
@@ -36,6 +40,7 @@ type section struct {
 	inUse   int
 
 	whole uint64  // capacity of all members
+	gone  float64 // capacity that left the list without a word
 	able  uint64  // weight of the usable
 	drawn uint64  // weight of those in the subset
 	well  uint64  // weight of those in use, as if none started slowly
@@ -44,25 +49,45 @@ type section struct {
 	group int     // index in the pool's groups; -1: none is in use
 }
 
-// newPlan applies the filters to members. c is as acting returns it; seasoned says that the caller has been using others
-// before, so that whoever comes now comes to a running client.
-func newPlan(c Config, now int64, members []Member, seasoned, rehearsal bool) *plan {
-	p := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: rehearsal}
+// newPlan applies the filters to members. c is as acting returns it. prev is the pool before, and number that of the pool the
+// plan is for.
+func newPlan(c Config, now int64, members []Member, prev *Pool, number uint32) *plan {
+	p := &plan{marks: make([]mark, len(members)), due: math.MaxInt64}
 	calm, outliers := p.survey(&c, now, members)
+	// Whoever comes to a client that has been using others comes to one that is running.
+	seasoned := false
+	if prev != nil && prev.plan != nil {
+		seasoned = prev.plan.usable > 0
+		p.miss(now, members, prev, number)
+	}
+	p.filter(&c, now, members, calm, outliers, seasoned)
+	return p
+}
+
+// rehearse makes a plan by another configuration as if it had been made in place of this one.
+func (p *plan) rehearse(c Config, now int64, members []Member) *plan {
+	r := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: true, missing: slices.Clone(p.missing)}
+	calm, outliers := r.survey(&c, now, members)
+	r.filter(&c, now, members, calm, outliers, false)
+	return r
+}
+
+// filter decides who is in use, at what weight, and what goes to each section.
+func (p *plan) filter(c *Config, now int64, members []Member, calm, outliers, seasoned bool) {
 	if c.Subset == Enforce {
 		p.draw(c.Seed, members)
 	}
 	if c.Ejection == Enforce && outliers {
 		p.eject(members)
 	}
-	if !calm && !rehearsal {
+	if !calm && !p.rehearsal {
 		p.age(now, members, seasoned)
 	}
 	if !calm && c.SlowStart == Enforce {
 		p.startSlowly(now, members)
 	}
+	p.mourn(now)
 	p.spill()
-	return p
 }
 
 // survey looks at each member once, and finds the sections. calm says that all are usable and have long been, outliers

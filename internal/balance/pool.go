@@ -22,6 +22,7 @@ type Pool struct {
 	groups []picker
 	ends   []float64 // where the shares of the first groups end on a line of 1; nil when the first takes all
 	keyed  bool      // the policy goes by keys
+	number uint32    // in the line of pools
 	size   int
 	turn   *turn
 	recall *recall
@@ -37,14 +38,13 @@ func NewPool(c Config, now int64, members []Member, prev *Pool) *Pool {
 	if uint64(len(members)) > math.MaxUint32 {
 		panic("balance: more members than a pool can index")
 	}
-	seasoned := prev != nil && prev.plan != nil && prev.plan.usable > 0
 	p := &Pool{policy: c.Policy, keyed: c.Policy == Maglev}
-	p.plan = newPlan(c.acting(false), now, members, seasoned, false)
-	if c.shadows() {
-		p.shadow = newPlan(c.acting(true), now, members, seasoned, true)
-	}
 	if prev != nil {
-		p.turn = prev.turn
+		p.turn, p.number = prev.turn, prev.number+1
+	}
+	p.plan = newPlan(c.acting(false), now, members, prev, p.number)
+	if c.shadows() {
+		p.shadow = p.plan.rehearse(c.acting(true), now, members)
 	}
 	if p.turn == nil {
 		p.turn = newTurn()

@@ -87,6 +87,9 @@ func (p *plan) age(now int64, members []Member, seasoned bool) {
 // startSlowly gives members in use that are new, or back, a part of their weight that grows in steps from a tenth to all
 // of it: over 30 s for new ones, 10 s for those that are back. It shifts calls within a section only; what a section can
 // take is counted as if none of its members started slowly.
+//
+// What is held back falls on the others. It is at most one member's weight, or a tenth of the section's: while a whole
+// fleet is replaced, most of it is new, and the few that are not must not carry it.
 // Source: Envoy, slow start mode, with an aggression of 1.
 func (p *plan) startSlowly(now int64, members []Member) {
 	for i := range p.marks {
@@ -116,6 +119,38 @@ func (p *plan) startSlowly(now int64, members []Member) {
 		p.starting++
 		p.await(since, (passed+1)*step)
 	}
+	if p.starting > 1 {
+		p.hurry(members)
+	}
+}
+
+// hurry gives those that start slowly more, in sections where too much is held back.
+func (p *plan) hurry(members []Member) {
+	ease := make([]float64, len(p.sections))
+	for at := range p.sections {
+		s := &p.sections[at]
+		ease[at] = 1
+		if most := s.mostHeldBack(); s.slow > most {
+			ease[at] = float64(most) / float64(s.slow)
+		}
+		s.slow = 0
+	}
+	for i := range p.marks {
+		if k := &p.marks[i]; k.reason == Starting {
+			whole := uint32(members[i].weight() * fullWeight)
+			held := uint32(float64(whole-k.weight) * ease[k.section])
+			k.weight = whole - held
+			p.sections[k.section].slow += uint64(held)
+		}
+	}
+}
+
+// mostHeldBack is how much of a section's weight slow start may hold back: one member's, or a tenth.
+func (s *section) mostHeldBack() uint64 {
+	if s.inUse == 0 {
+		return 0
+	}
+	return max(s.well/10, s.well/uint64(s.inUse)) * fullWeight
 }
 
 // elapsed is to - from, or the most an int64 holds; 0 when to is not after from.

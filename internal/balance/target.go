@@ -50,6 +50,7 @@ type Target struct {
 	shunned   atomic.Int64  // until then it asked to be left alone, or had no room
 	fresh     atomic.Int64  // its phase, and when that began: see slowstart.go
 	draining  atomic.Bool   // it said that it is about to stop
+	listed    atomic.Uint32 // number of the newest pool that has it as a member
 	hash      uint64        // of its ID
 	outlier   guard.Outlier
 
@@ -121,6 +122,13 @@ func (t *Target) End(now, took int64, res Result) (stale bool) {
 		}
 	}
 	return stale
+}
+
+// Miss counts a question that was not answered: unreached if nobody was there to be asked. It reports whether pools that
+// hold the target should be built anew, as End does: nobody calls a target that does not answer, so its calls could not
+// show that it is an outlier.
+func (t *Target) Miss(now int64, unreached bool) (stale bool) {
+	return t.outlier.Failure(now, unreached, t.successes.Load(), t.failures.Load())
 }
 
 // Tell takes in what the target says of itself. It reports whether pools that hold it should be built anew: it began or

@@ -11,8 +11,8 @@ const rounding = 1e-9 // a share of the calls that is none
 // use, or what is left of the calls: while 5 of 7 are well, no call goes to another zone or tier; below that, some do.
 // When all together take less than everything, all take more in proportion.
 //
-// Capacity is what the members would weigh if all were well, those at weight 0, draining and ejected included. A member
-// that has left the list is not missed.
+// Capacity is what the members would weigh if all were well, those at weight 0, draining and ejected included, and those
+// that left the list without a word: see missing.
 // Source: Envoy, priority levels and overprovisioning factor.
 func (p *plan) spill() {
 	sum := 0.0
@@ -50,7 +50,7 @@ func (s *section) healthy() float64 {
 	if s.inUse == 0 {
 		return 0
 	}
-	return float64(s.able) / float64(s.whole) * (float64(s.well) / float64(s.drawn))
+	return float64(s.able) / (float64(s.whole) + s.gone) * (float64(s.well) / float64(s.drawn))
 }
 
 // draw returns the group that a call goes to first, by their shares. Calls with the same key go to the same group when the

@@ -23,6 +23,9 @@ type Prober interface {
 
 	// Probed brings a server's answer. One that hangs or is gone never answers.
 	Probed(now int64, server int32, load Load)
+
+	// Missed says that nobody was there to be asked.
+	Missed(now int64, server int32)
 }
 
 // Listed is a server as a registry shows it.

@@ -118,6 +118,12 @@ func (p *probingPools) Probed(now int64, server int32, l Load) {
 	}
 }
 
+func (p *probingPools) Missed(now int64, server int32) {
+	if at := p.at(server); at.target != nil && at.target.Miss(now, true) {
+		p.rebuild(now)
+	}
+}
+
 func (p *pools) rebuild(now int64) { p.pool = balance.NewPool(p.config, now, p.members, p.pool) }
 
 func (p *pools) at(server int32) place {

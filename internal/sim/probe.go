@@ -11,15 +11,15 @@ func (r *run) probe(client, server int32) {
 	r.wait(r.way(client, server), ask, id, 0)
 }
 
-// ask is a probe's arrival at its server. Those that hang or refuse do not answer it.
+// ask is a probe's arrival at its server. Those that hang do not answer it.
 func (r *run) ask(id int32) {
 	p := &r.probes[id]
 	sv := &r.fleet.servers[p.server]
-	if sv.state == hung || sv.state == refusing {
+	if sv.state == hung {
 		r.freeProbes = append(r.freeProbes, id)
 		return
 	}
-	p.load = sv.load(r.now)
+	p.load, p.missed = sv.load(r.now), sv.state == refusing
 	r.wait(r.way(p.client, p.server), askedBack, id, 0)
 }
 
@@ -27,6 +27,10 @@ func (r *run) ask(id int32) {
 func (r *run) askedBack(id int32) {
 	p := r.probes[id]
 	r.freeProbes = append(r.freeProbes, id)
+	if p.missed {
+		r.clients[p.client].prober.Missed(r.now, p.server)
+		return
+	}
 	r.clients[p.client].prober.Probed(r.now, p.server, p.load)
 }
 

@@ -88,6 +88,7 @@ type before struct {
 type probe struct {
 	client, server int32
 	load           Load
+	missed         bool // nobody was there
 }
 
 // message is something that happens after a wait.
