@@ -7,6 +7,9 @@ import "math"
 // in flight. What this client saw fail counts as slower than it says; members that mostly fail, or asked to be left alone,
 // come last.
 //
+// Members are asked by their full weights: one that is new and cold says itself that it is slow. In a rolling deploy, where
+// soon half of all are new, slow start would drown the other half.
+//
 // While there are no fresh answers it picks as peakEWMA does. Where only some members can be asked, those are compared
 // with the others by what this client measured of both.
 type adaptive struct {
@@ -29,7 +32,7 @@ func newAdaptive(g group, members []Member, t *turn) *adaptive {
 	silent := make([]bool, len(g.index))
 	for at, i := range g.index {
 		if silent[at] = !members[i].Probe || at >= mostPositions; !silent[at] {
-			asks.add(at, g.targets[at], g.weights[at])
+			asks.add(at, g.targets[at], uint32(min(members[i].Weight, maxWeight))*fullWeight)
 		}
 	}
 	if len(asks.index) < len(g.index) {

@@ -292,3 +292,20 @@ func TestAThousandCallersAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestSlowStartDoesNotHoldBackThoseThatAnswer(t *testing.T) {
+	_, members := asked(4)
+	p := balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members[:2], nil)
+	p = balance.NewPool(balance.Config{Policy: balance.Adaptive}, 2*second, members, p) // two are new
+	counts := make([]int, 4)
+	for k := range 1000 {
+		now := 2*second + int64(k)*ms
+		for ask := p.Probe(now); ask >= 0; ask = p.Probe(now) {
+			p.Probed(now, ask, balance.Load{InFlight: 1, Latency: 10 * ms})
+		}
+		counts[p.Pick(now, 0, nil)]++
+	}
+	if counts[2] < 200 || counts[3] < 200 {
+		t.Errorf("picks by member %v: the last two are new, but say that they are as fast as the others", counts)
+	}
+}
