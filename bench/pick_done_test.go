@@ -22,12 +22,14 @@ const pickDones = 500_000
 //
 // adaptive-asked are instances that can be asked for their load, and answer at once. A client asks at most a thousand times a
 // second, in goroutines whose cost is counted; at millions of picks a second nearly all find the answers spent, look for one
-// and go on as peak-ewma does. BenchmarkPick has the picks that do find one.
+// and go on as peak-ewma does. In adaptive-by-answers each pick finds some: there is no Client, an answer is handed in beside each
+// pick, and the floor is that answer alone. What the work costs above it is a pick, its statistics and two readings of the clock.
 func BenchmarkPickDone(b *testing.B) {
 	for _, policy := range []muster.Policy{muster.Weighted, muster.LeastRequest, muster.PeakEWMA, muster.Adaptive} {
 		b.Run(policy.String(), func(b *testing.B) { pickDoneRows(b, policy, false) })
 	}
 	b.Run("adaptive-asked", func(b *testing.B) { pickDoneRows(b, muster.Adaptive, true) })
+	b.Run("adaptive-by-answers", func(b *testing.B) { rows(b, pickDoneByAnswers) })
 }
 
 func pickDoneRows(b *testing.B, policy muster.Policy, asked bool) {
@@ -65,6 +67,26 @@ func pickDone(ctx context.Context, c *muster.Client, asks bool) func() bool {
 		p.Done(muster.Result{})
 		return err == nil
 	}
+}
+
+func pickDoneByAnswers(b *testing.B, n, callers int) {
+	all := askedMembers(n)
+	pool, answer := answered(all)
+	_, floor := answered(all)
+	start := time.Now().Add(-time.Duration(later))
+	Pair{
+		Work: each(callers, pickDones, func() bool {
+			answer()
+			began := int64(time.Since(start))
+			i := pool.Pick(later, 0, nil)
+			t := all[i].Target
+			t.Begin(began)
+			now := int64(time.Since(start))
+			t.End(now, now-began, balance.Result{})
+			return true
+		}),
+		Floor: each(callers, pickDones, func() bool { floor(); return true }),
+	}.Run(b)
 }
 
 // countedAndTimed is the floor of a pick and its end.

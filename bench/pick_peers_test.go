@@ -20,17 +20,17 @@ import (
 	"github.com/muster-go/muster/internal/balance"
 )
 
-// framework is another framework's balancer, as its users build it, beside the policy of muster's that is most like it.
+// framework is another framework's balancer as its users build it, and the policy of muster's that is most like it.
 type framework struct {
 	name   string
 	policy muster.Policy
 	open   func(n int) frameworkPicker
 }
 
-// frameworkPicker is such a balancer over n instances. Of ours the counterparts are Client.Pick with Pick.Done, and a new pool.
+// frameworkPicker is such a balancer over n instances.
 type frameworkPicker interface {
-	pickDone() bool
-	update() // after one instance changed
+	pickDone() bool // says whether it picked somebody
+	update()        // as when one instance changed
 }
 
 var frameworks = []framework{

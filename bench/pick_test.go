@@ -60,23 +60,30 @@ func pickOf(policy balance.Policy, n int) func() bool {
 // pickByAnswers hands an answer in beside each pick, which spends it. The floor hands answers in and picks nobody: what the work
 // costs above it is the pick.
 func pickByAnswers(b *testing.B, n, callers int) {
-	asked := members(n)
-	for i := range asked {
-		asked[i].Probe = true
-	}
-	answered := func() (*balance.Pool, func()) {
-		pool := balance.NewPool(balance.Config{Policy: balance.Adaptive, Subset: balance.Off}, 0, asked, nil)
-		return pool, func() {
-			i := rand.IntN(n)
-			pool.Probed(later, i, balance.Load{InFlight: i % 4, Latency: int64(time.Millisecond)})
-		}
-	}
-	pool, answer := answered()
-	_, other := answered()
+	all := askedMembers(n)
+	pool, answer := answered(all)
+	_, floor := answered(all)
 	Pair{
 		Work:  each(callers, picks/4, func() bool { answer(); return pool.Pick(later, 0, nil) >= 0 }),
-		Floor: each(callers, picks/4, func() bool { other(); return true }),
+		Floor: each(callers, picks/4, func() bool { floor(); return true }),
 	}.Run(b)
+}
+
+func askedMembers(n int) []balance.Member {
+	all := members(n)
+	for i := range all {
+		all[i].Probe = true
+	}
+	return all
+}
+
+// answered returns a pool, and what hands in the answer of one of its members: they come at the time of later.
+func answered(all []balance.Member) (*balance.Pool, func()) {
+	pool := balance.NewPool(balance.Config{Policy: balance.Adaptive, Subset: balance.Off}, 0, all, nil)
+	return pool, func() {
+		i := rand.IntN(len(all))
+		pool.Probed(later, i, balance.Load{InFlight: i % 4, Latency: int64(time.Millisecond)})
+	}
 }
 
 // rows runs a row for each size and number of callers. Each takes a second, so there are two sizes, or four with MUSTER_SOAK=1.
