@@ -58,7 +58,7 @@ func BenchmarkPickPeer(b *testing.B) {
 }
 
 // BenchmarkPickPeerUpdate is a new pool of 10,000 members after one changed, what is known of them kept, and its first pick,
-// beside a peer's: those forget what they knew of all.
+// beside a peer's. Theirs forget what they knew of all, but for the positions of kratos' wrr.
 func BenchmarkPickPeerUpdate(b *testing.B) {
 	for _, p := range frameworks {
 		b.Run(p.name, func(b *testing.B) {
