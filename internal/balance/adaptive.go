@@ -23,7 +23,14 @@ const (
 	retouchEvery = 1000 // picks; the share of them that goes to members for having waited: answers show who is well again
 	unwell       = 0.5  // share of failures from which a member is picked only when there is no other
 	agePace      = 0.5  // steps of pace for each tick: an answer a quarter of a second old counts as if twice as slow
+	alikePace    = 32   // steps of pace, a factor of 2: idle members whose latencies differ by less are equally quick
 	lookAgain    = 3    // times at most that a pick looks at the answers, when others pick at the same moment
+)
+
+// Ranks of answers: those of cold members begin at 0.
+const (
+	hotRank = 1 << 12
+	badRank = 1 << 30
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
@@ -91,8 +98,9 @@ func (a *adaptive) mixed(now int64, tried []*Target) int {
 	return int(a.index[a.sooner(now, first, second)])
 }
 
-// told returns the position of the best of those that answered, or -1 when too few did. Of equally good ones it is the one
-// that answered last.
+// told returns the position of the best of those that answered, or -1 when too few did. Of equally good ones, and of cold
+// ones that are about as quick, it is the one that answered last: those who are asked are drawn by weight, so that their
+// shares follow the weights as long as only chance makes a difference.
 func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 	least := a.probes.least()
 	if a.probes.few(least) {
@@ -104,15 +112,17 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 		newest := a.probes.next.Load()
 		best, worst, fresh := -1, -1, 0
 		var lowest, most float32
+		var ranks [probeSlots]float32
 		for k := range uint32(probeSlots) {
 			slot := int((newest - 1 - k) % probeSlots)
 			r := report(a.probes.slots[slot].Load())
-			seen[slot] = r
+			seen[slot], ranks[slot] = r, badRank
 			if r == 0 || !r.fresh(now) || a.tried(r.at(), tried) {
 				continue
 			}
 			fresh++
 			rank := a.rank(r, hot, now)
+			ranks[slot] = rank
 			if best < 0 || rank < lowest {
 				best, lowest = slot, rank
 			}
@@ -122,6 +132,9 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 		}
 		if fresh < least {
 			return -1
+		}
+		if lowest < hotRank && seen[best].idle() {
+			best = newestAlike(&seen, &ranks, newest, min(lowest+alikePace, hotRank-1))
 		}
 		at := seen[best].at()
 		if t := a.targets[at]; !seen[best].bad() && t.isBad(now) {
@@ -139,9 +152,17 @@ func (a *adaptive) told(now int64, n uint64, tried []*Target) int {
 	return -1
 }
 
+// newestAlike returns the slot of the newest answer of an idle member whose rank is at most a limit; there is one.
+func newestAlike(seen *[probeSlots]report, ranks *[probeSlots]float32, newest uint32, limit float32) int {
+	k := newest - 1
+	for ranks[k%probeSlots] > limit || !seen[k%probeSlots].idle() {
+		k--
+	}
+	return int(k % probeSlots)
+}
+
 // rank orders answers, the best first: cold ones by latency, hot ones by what is in flight, bad ones.
 func (a *adaptive) rank(r report, hot float32, now int64) float32 {
-	const hotRank, badRank = 1 << 12, 1 << 30
 	unit := a.unit[r.at()]
 	load := float32(r.inFlight()) * unit
 	if !a.same { // see grain
@@ -201,5 +222,5 @@ func (a *adaptive) report(now int64, at int, l Load) report {
 		s := max(1-health.value(), leastHealth)
 		latency /= s * s
 	}
-	return newReport(now, at, l.InFlight, pace(latency), t.isBad(now))
+	return newReport(now, at, l.InFlight, pace(latency+trifle), t.isBad(now))
 }
