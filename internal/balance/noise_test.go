@@ -8,7 +8,7 @@ import (
 	"github.com/muster-go/muster/internal/balance"
 )
 
-// noisy are servers that are equally fast on the average and never busy. Each says the median of its last answers, up to 32 of
+// noisy are servers that are equally fast on the average and never busy. Each says the median of its last answers, 5 to 32 of
 // the last ten seconds, as servers do.
 type noisy struct {
 	members []balance.Member
@@ -61,7 +61,7 @@ func (s *noisy) median(now int64, i int) int64 {
 			took = append(took, x.took)
 		}
 	}
-	if len(took) == 0 {
+	if len(took) < 5 {
 		return 0
 	}
 	slices.Sort(took)

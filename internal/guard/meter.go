@@ -28,11 +28,12 @@ type Meter struct {
 }
 
 const (
-	meterRings  = 16 // the last one is for 32,768 and more
-	ringSamples = 32 // a median of exponential durations is then off by a quarter at most, two times in three
-	tickShift   = 20 // a tick is about 1 ms; 2^32 of them are 52 days
-	maxAge      = int64(10*time.Second) >> tickShift
-	maxAhead    = int64(time.Second) >> tickShift // by how much another request's reading of the clock may be ahead of ours
+	meterRings    = 16 // the last one is for 32,768 and more
+	fewestSamples = 5  // of which a median is taken; that of fewer is chance, and the first of a process are slow
+	ringSamples   = 32 // a median of exponential durations is then off by a quarter at most, two times in three
+	tickShift     = 20 // a tick is about 1 ms; 2^32 of them are 52 days
+	maxAge        = int64(10*time.Second) >> tickShift
+	maxAhead      = int64(time.Second) >> tickShift // by how much another request's reading of the clock may be ahead of ours
 )
 
 // Begin counts a request that came, and returns how many are inside with it. End or Cancel follows exactly once.
@@ -55,7 +56,7 @@ func (m *Meter) Cancel() { m.inFlight.Add(-1) }
 func (m *Meter) InFlight() int64 { return m.inFlight.Load() }
 
 // Latency returns the median duration of recent requests that came to about as many as are inside now, in nanoseconds; of
-// those that came to fewer or more, whichever is nearer, when there are none; 0 when there are none at all.
+// those that came to fewer or more, whichever is nearer, when there are less than five; 0 when there are nowhere.
 //
 // Of two equally near it takes the lower concurrency. That may be too good; then requests come and correct it at once. What
 // is too bad keeps them away and corrects itself only with age. What it says of one concurrency is up to a tick old.
@@ -115,7 +116,7 @@ func (r *ring) median(now int64) int64 {
 		fresh[at] = took
 		n++
 	}
-	if n == 0 {
+	if n < fewestSamples {
 		return 0
 	}
 	median := fresh[(n-1)/2]

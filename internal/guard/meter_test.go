@@ -65,8 +65,10 @@ func TestMeterTakesTheNearestConcurrencyItKnowsTheLowerOneFirst(t *testing.T) {
 	} {
 		var m guard.Meter
 		for inside, ms := range c.known {
-			m.Begin()
-			m.End(0, ms*millisecond, inside, true)
+			for range 5 {
+				m.Begin()
+				m.End(0, ms*millisecond, inside, true)
+			}
 		}
 		for range c.inside {
 			m.Begin()
@@ -77,16 +79,34 @@ func TestMeterTakesTheNearestConcurrencyItKnowsTheLowerOneFirst(t *testing.T) {
 	}
 }
 
+func TestMeterDoesNotKnowByFewerThanFive(t *testing.T) {
+	var m guard.Meter
+	for range 4 {
+		serve(&m, 0, 1, 7*millisecond)
+	}
+	if got := m.Latency(0); got != 0 {
+		t.Errorf("%v by four requests, want nothing: the first of a process are slow", time.Duration(got))
+	}
+	serve(&m, 0, 1, 7*millisecond)
+	if got := m.Latency(0); got == 0 {
+		t.Error("nothing by five requests")
+	}
+}
+
 func TestMeterForgetsAfterTenSeconds(t *testing.T) {
 	var m guard.Meter
-	serve(&m, 0, 1, 7*millisecond)
+	for range 5 {
+		serve(&m, 0, 1, 7*millisecond)
+	}
 	if got := m.Latency(9900 * millisecond); got == 0 {
 		t.Error("forgotten before 10 s")
 	}
 	if got := m.Latency(10_100 * millisecond); got != 0 {
 		t.Errorf("%v after 10.1 s, want nothing", time.Duration(got))
 	}
-	serve(&m, 20*second, 1, 9*millisecond)
+	for range 5 {
+		serve(&m, 20*second, 1, 9*millisecond)
+	}
 	if got := m.Latency(20 * second); math.Abs(float64(got-9*millisecond)) > 10 {
 		t.Errorf("%v, want 9 ms: the old request must not count", time.Duration(got))
 	}

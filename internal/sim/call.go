@@ -41,7 +41,9 @@ func (r *run) try(client int32, called int64, earlier before) {
 		r.wait(patience, giveUp, id, a.use)
 	}
 	if cl.prober != nil {
-		r.probe(client, cl.prober.Probe(r.now))
+		for range questions {
+			r.probe(client, cl.prober.Probe(r.now))
+		}
 	}
 }
 

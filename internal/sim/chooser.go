@@ -18,7 +18,7 @@ type Chooser interface {
 type Prober interface {
 	Chooser
 
-	// Probe is called after each pick and returns a server to ask, or -1.
+	// Probe is called twice after each pick, and returns a server to ask, or -1.
 	Probe(now int64) int32
 
 	// Probed brings a server's answer. One that hangs or is gone never answers.

@@ -1,5 +1,8 @@
 package sim
 
+// questions is how many servers a client may ask after a pick.
+const questions = 2
+
 // probe asks a server for its load, as a client wants to after a pick; -1 is nobody.
 func (r *run) probe(client, server int32) {
 	if server < 0 {
