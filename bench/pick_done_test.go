@@ -2,8 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,29 +27,21 @@ func BenchmarkPickDone(b *testing.B) {
 		b.Run(policy.String(), func(b *testing.B) { pickDoneRows(b, policy, false) })
 	}
 	b.Run("adaptive-asked", func(b *testing.B) { pickDoneRows(b, muster.Adaptive, true) })
-	b.Run("adaptive-by-answers", func(b *testing.B) { rows(b, pickDoneByAnswers) })
+	b.Run("adaptive-by-answers", func(b *testing.B) { rows(b, sizes, pickDoneByAnswers) })
 }
 
 func pickDoneRows(b *testing.B, policy muster.Policy, asked bool) {
-	whole := []int{10_000}
-	if os.Getenv("MUSTER_SOAK") == "1" {
-		whole = []int{1000, 10_000}
-	}
-	row := func(b *testing.B, n, callers int, modes muster.Modes) {
-		c := clientWith(b, shelfOf(n, asked), &muster.ClientOptions{Policy: policy, Modes: modes})
-		Pair{
-			Work:  each(callers, pickDones, pickDone(b.Context(), c, asked)),
-			Floor: each(callers, pickDones, countedAndTimed(n)),
-		}.Run(b)
-	}
-	rows(b, func(b *testing.B, n, callers int) { row(b, n, callers, muster.Modes{}) })
-	for _, n := range whole {
-		for _, callers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("n=%d/subset=off/callers=%d", n, callers), func(b *testing.B) {
-				row(b, n, callers, muster.Modes{Subset: muster.Off})
-			})
+	row := func(modes muster.Modes) func(b *testing.B, n, callers int) {
+		return func(b *testing.B, n, callers int) {
+			c := clientWith(b, shelfOf(n, asked), &muster.ClientOptions{Policy: policy, Modes: modes})
+			Pair{
+				Work:  each(callers, pickDones, pickDone(b.Context(), c, asked)),
+				Floor: each(callers, pickDones, countedAndTimed(n)),
+			}.Run(b)
 		}
 	}
+	rows(b, sizes, row(muster.Modes{}))
+	b.Run("subset=off", func(b *testing.B) { rows(b, sizes[2:], row(muster.Modes{Subset: muster.Off})) })
 }
 
 // pickDone is a pick and its Done.

@@ -44,7 +44,7 @@ var frameworks = []framework{
 func BenchmarkPickPeer(b *testing.B) {
 	for _, p := range frameworks {
 		b.Run(p.name, func(b *testing.B) {
-			rows(b, func(b *testing.B, n, callers int) {
+			rows(b, sizes, func(b *testing.B, n, callers int) {
 				opt := &muster.ClientOptions{Policy: p.policy, Modes: muster.Modes{Subset: muster.Off}}
 				c, other := clientWith(b, newShelf(n), opt), p.open(n)
 				Pair{

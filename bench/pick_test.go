@@ -17,6 +17,8 @@ import (
 // picks are those in one round: enough that two callers run beside each other for most of it.
 const picks = 2_000_000
 
+var sizes = []int{10, 100, 1000, 10_000}
+
 // policies are all there are.
 var policies = []struct {
 	name   string
@@ -39,12 +41,12 @@ var policies = []struct {
 func BenchmarkPick(b *testing.B) {
 	for _, p := range policies {
 		b.Run(p.name, func(b *testing.B) {
-			rows(b, func(b *testing.B, n, callers int) {
+			rows(b, sizes, func(b *testing.B, n, callers int) {
 				Pair{Work: each(callers, picks, pickOf(p.policy, n)), Floor: each(callers, picks, p.floor(n))}.Run(b)
 			})
 		})
 	}
-	b.Run("adaptive-by-answers", func(b *testing.B) { rows(b, pickByAnswers) })
+	b.Run("adaptive-by-answers", func(b *testing.B) { rows(b, sizes, pickByAnswers) })
 }
 
 // pickOf picks from n members of whom everything is known. Only maglev looks at the key.
@@ -86,18 +88,18 @@ func answered(all []balance.Member) (*balance.Pool, func()) {
 	}
 }
 
-// rows runs a row for each size and number of callers. Each takes a second, so there are two sizes, or four with MUSTER_SOAK=1.
-func rows(b *testing.B, row func(b *testing.B, n, callers int)) {
-	sizes := []int{10, 10_000}
-	if os.Getenv("MUSTER_SOAK") == "1" {
-		sizes = []int{10, 100, 1000, 10_000}
-	}
+// rows runs a row for each size and number of callers. Each takes a second, so only MUSTER_SOAK=1 has them all.
+func rows(b *testing.B, sizes []int, row func(b *testing.B, n, callers int)) {
 	for _, n := range sizes {
 		for _, callers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("n=%d/callers=%d", n, callers), func(b *testing.B) { row(b, n, callers) })
+			if n == 10 || n == 10_000 && callers == 1 || soak() {
+				b.Run(fmt.Sprintf("n=%d/callers=%d", n, callers), func(b *testing.B) { row(b, n, callers) })
+			}
 		}
 	}
 }
+
+func soak() bool { return os.Getenv("MUSTER_SOAK") == "1" }
 
 // each calls do n times, from that many goroutines at once; do says whether it picked somebody.
 func each(callers, n int, do func() bool) Side {
