@@ -26,6 +26,7 @@ type flight struct {
 	client *Client
 	pool   *pool
 	target *balance.Target
+	at     int // index among the members it was picked from
 	began  int64
 }
 
@@ -79,7 +80,7 @@ func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) 
 		c.ask(p, cs, now, call.Probe)
 	}
 	f := c.flight.Get().(*flight)
-	f.client, f.pool, f.target, f.began = c, p, m.target, now
+	f.client, f.pool, f.target, f.at, f.began = c, p, m.target, i, now
 	return Pick{Instance: m.in, Endpoint: m.end, flight: f, serial: f.serial.Load()}, nil
 }
 
@@ -89,7 +90,7 @@ func (p Pick) Done(res Result) {
 	if f == nil || !f.serial.CompareAndSwap(p.serial, p.serial+1) {
 		return
 	}
-	c, pool, t, began := f.client, f.pool, f.target, f.began
+	c, pool, t, at, began := f.client, f.pool, f.target, f.at, f.began
 	f.client, f.pool, f.target = nil, nil, nil
 	c.flight.Put(f)
 	now := c.now()
@@ -98,6 +99,9 @@ func (p Pick) Done(res Result) {
 	stale := t.End(now, now-began, end)
 	if res.Load != (Load{}) {
 		stale = t.Tell(loadOf(res.Load)) || stale
+		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t { // unless the list is another by now
+			cs.choose.Told(now, at, loadOf(res.Load))
+		}
 	}
 	if stale {
 		c.learn(pool)
