@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +20,8 @@ type Client struct {
 	obs Observer
 	cfg balance.Config
 
-	pools atomic.Pointer[map[poolKey]*pool] // by the names callers use; copied on write
-	stop  func()                            // hears the registry no more
+	pools atomic.Pointer[poolIndex] // by the names callers use; copied on write
+	stop  func()                    // hears the registry no more
 
 	mu       sync.Mutex          // guards what follows
 	byName   map[poolKey]*pool   // by folded name
@@ -64,7 +63,7 @@ func NewClient(r *Registry, opt *ClientOptions) *Client {
 	c.opt.Modes = c.opt.Modes.resolved()
 	c.cfg = c.config()
 	c.work.ctx, c.work.stop = context.WithCancel(context.Background())
-	c.pools.Store(&map[poolKey]*pool{})
+	c.pools.Store(new(poolIndex))
 	c.flight.New = func() any { return new(flight) }
 	c.stop = r.watch.hear(c.update)
 	return c
@@ -84,7 +83,7 @@ func (c *Client) Close() {
 		c.stop()
 		c.mu.Lock()
 		c.closed = true
-		c.pools.Store(&map[poolKey]*pool{})
+		c.pools.Store(new(poolIndex))
 		c.mu.Unlock()
 		c.work.close()
 	})
@@ -106,38 +105,9 @@ func (c *Client) config() balance.Config {
 // now returns a monotonic clock in nanoseconds, what internal/balance and internal/guard count in.
 func (c *Client) now() int64 { return int64(time.Since(c.begun)) }
 
-// poolKey names a pool: a service as the caller writes it, or folded, and a scheme.
-type poolKey struct{ service, scheme string }
-
-// pool is what a client knows of one (service, scheme).
-type pool struct {
-	key poolKey // folded
-	svc *service
-	now atomic.Pointer[candidates]
-
-	learnt atomic.Uint64 // times that something was learnt of a target that candidates should know
-	heeded uint64        // how many of them the newest know; guarded by Client.mu
-}
-
-// candidates is one state of a pool: whom it knows, and how to choose among those that may get traffic. It is immutable.
-type candidates struct {
-	snap    *Snapshot
-	members []member // every instance with an endpoint of the scheme, by ID; as given to choose
-	choose  *balance.Pool
-}
-
-type member struct {
-	in       *Instance
-	end      Endpoint
-	target   *balance.Target
-	silence  *silence // as long-lived as target
-	weight   int      // 0: gets no traffic
-	capacity int      // weight it would have if it were well; 0 when somebody took it out of traffic
-}
-
 // pool returns the pool of a service and scheme. A service that the registry does not list has none, and none is made for it.
 func (c *Client) pool(service, scheme string) *pool {
-	if p := (*c.pools.Load())[poolKey{service, scheme}]; p != nil {
+	if p := c.pools.Load().find(poolKey{service, scheme}); p != nil {
 		return p
 	}
 	if c.r.Snapshot(service) == nil {
@@ -161,20 +131,9 @@ func (c *Client) pool(service, scheme string) *pool {
 		c.byName[key] = p
 		c.rebuild(p, snap)
 	}
-	old := *c.pools.Load()
-	next := make(map[poolKey]*pool, len(old)+1)
-	for k, v := range old {
-		next[k] = v
-	}
-	if len(next) < maxSpellings {
-		next[poolKey{strings.Clone(service), scheme}] = p
-		c.pools.Store(&next)
-	}
+	c.pools.Store(c.pools.Load().with(poolKey{strings.Clone(service), strings.Clone(scheme)}, p))
 	return p
 }
-
-// maxSpellings bounds the map by the names callers use; beyond it a name is folded at each call.
-const maxSpellings = 1 << 16
 
 // update brings every pool up to date with a table; it is called for one table at a time.
 func (c *Client) update(t *Table) {
@@ -238,58 +197,6 @@ func (c *Client) rebuild(p *pool, snap *Snapshot) []Event {
 	next.choose = balance.NewPool(c.cfg, c.now(), next.choices(), prev)
 	p.now.Store(next)
 	return outliers(old, next)
-}
-
-// successors walks both lists, which are sorted by ID, side by side: an instance that is known keeps its counters, and one that
-// is the same as before costs no more than a copy.
-func successors(before []member, ins []*Instance, scheme string) []member {
-	members := make([]member, 0, len(ins))
-	for _, in := range ins {
-		for len(before) > 0 && before[0].in != in && before[0].in.ID < in.ID {
-			before = before[1:]
-		}
-		if len(before) > 0 && before[0].in == in {
-			members = append(members, before[0])
-			continue
-		}
-		end, ok := in.Endpoint(scheme)
-		if !ok {
-			continue
-		}
-		m := member{in: in, end: end}
-		if up, weight := in.effectively(); up {
-			m.weight = weight
-		}
-		m.capacity = in.capacity()
-		if len(before) > 0 && before[0].in.ID == in.ID {
-			m.target, m.silence = before[0].target, before[0].silence
-		} else {
-			m.target, m.silence = balance.NewTarget(in.ID), new(silence)
-		}
-		members = append(members, m)
-	}
-	return members
-}
-
-// choices are the members as a pool takes them, at the same indices.
-func (cs *candidates) choices() []balance.Member {
-	choices := make([]balance.Member, len(cs.members))
-	for i := range cs.members {
-		m := &cs.members[i]
-		choices[i] = balance.Member{
-			Target: m.target, Weight: m.weight, Capacity: m.capacity, Zone: m.in.Zone, Tier: m.in.Tier, Probe: m.in.Metadata[ProbeKey] == "1",
-		}
-	}
-	return choices
-}
-
-// index returns where the instance with that ID is among the members, or -1.
-func (cs *candidates) index(id string) int {
-	i := sort.Search(len(cs.members), func(i int) bool { return cs.members[i].in.ID >= id })
-	if i < len(cs.members) && cs.members[i].in.ID == id {
-		return i
-	}
-	return -1
 }
 
 // outliers returns what is to be told of who was ejected and who is back. old may be nil.

@@ -3,6 +3,7 @@ package muster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -380,4 +381,31 @@ func withOneDead(t *testing.T, opt *muster.ClientOptions, calls int) (attempts i
 		}
 	})
 	return attempts
+}
+
+func TestAClientKnowsItsServicesByEverySpelling(t *testing.T) {
+	var ins []*muster.Instance
+	for n := range 12 {
+		in := orders(n + 1)
+		in.Service = fmt.Sprint("SERVICE-", n)
+		ins = append(ins, in)
+	}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		for range 2 { // the second time it has met all of them
+			for n, in := range ins {
+				for _, name := range []string{in.Service, fmt.Sprint("service-", n), fmt.Sprint("Service-", n)} {
+					p, err := c.Pick(t.Context(), muster.Call{Service: name})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if p.Done(muster.Result{}); p.Instance.ID != in.ID {
+						t.Errorf("%s is %s, want %s", name, p.Instance.ID, in.ID)
+					}
+				}
+				if p, err := c.Pick(t.Context(), muster.Call{Service: in.Service, Scheme: "ftp"}); err == nil {
+					t.Errorf("%s has an endpoint of scheme ftp: %v", in.Service, p.Endpoint)
+				}
+			}
+		}
+	})
 }

@@ -94,7 +94,10 @@ func (p Pick) Done(res Result) {
 	f.client, f.pool, f.target = nil, nil, nil
 	c.flight.Put(f)
 	now := c.now()
-	end := resultOf(&res)
+	var end balance.Result // most attempts end well, and say no more
+	if res.Outcome != Success || res.After != 0 {
+		end = resultOf(&res)
+	}
 	end.Overtaken = p.overtaken
 	stale := t.End(now, now-began, end)
 	if res.Load != (Load{}) {

@@ -84,7 +84,7 @@ func (c *choices) after(at int) int {
 }
 
 // load is what the member has in flight, for its weight.
-func (c *choices) load(at int) float32 { return float32(c.targets[at].inFlight.Load()) * c.unit[at] }
+func (c *choices) load(at int) float32 { return float32(c.targets[at].inFlight()) * c.unit[at] }
 
 // grain is the difference of loads up to which two members count as equally loaded: 0 for members of the same weight, of which
 // every attempt counts. To a member of small weight one attempt is much: that it has one, or none while heavier ones have a

@@ -155,7 +155,7 @@ func (m *maglev) pick(now int64, key uint64, tried []*Target) int {
 
 // hasRoom says whether a member may get one more.
 func (m *maglev) hasRoom(now int64, at int) bool {
-	n := float32(m.targets[at].inFlight.Load() + 1)
+	n := float32(m.targets[at].inFlight() + 1)
 	return n <= maglevFew || n <= maglevFactor*m.shares[at]*(m.inFlight(now)+1)
 }
 
@@ -169,7 +169,7 @@ func (m *maglev) inFlight(now int64) float32 {
 	}
 	sum := float32(0)
 	for _, t := range m.targets {
-		sum += float32(t.inFlight.Load())
+		sum += float32(t.inFlight())
 	}
 	m.sum.CompareAndSwap(uint64(old), uint64(averageOf(sum, ticks)))
 	return sum

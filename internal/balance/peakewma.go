@@ -79,7 +79,7 @@ func (p *peakEWMA) overdue(now int64, first int) int {
 	for range revisitOf - 1 {
 		at := p.find(rand.Uint64())
 		t := p.targets[at]
-		if waited := p.waited(now, at); waited > longest && t.inFlight.Load() == 0 && !t.isShunned(now) {
+		if waited := p.waited(now, at); waited > longest && t.inFlight() == 0 && !t.isShunned(now) {
 			best, longest = at, waited
 		}
 	}

@@ -39,7 +39,7 @@ type Load struct {
 //
 // All methods are safe for concurrent use, take no lock and allocate nothing.
 type Target struct {
-	inFlight  atomic.Int64
+	begun     atomic.Int64
 	successes atomic.Int64
 	failures  atomic.Int64
 	excluded  atomic.Int64
@@ -92,8 +92,14 @@ type Stats struct {
 
 // Begin counts an attempt as in flight. Each Begin is followed by exactly one End.
 func (t *Target) Begin(now int64) {
-	t.inFlight.Add(1)
+	t.begun.Add(1)
 	t.lastUsed.Store(now)
+}
+
+// inFlight is how many attempts have begun and not ended: what has ended is read first, so that it is never less than none.
+func (t *Target) inFlight() int64 {
+	ended := t.successes.Load() + t.failures.Load() + t.excluded.Load()
+	return t.begun.Load() - ended
 }
 
 // End counts an attempt that began took nanoseconds ago as ended. It reports whether pools that hold the target should be
@@ -102,7 +108,6 @@ func (t *Target) Begin(now int64) {
 // Latency takes in every success, and a failure only when it was slower than the average: a target that refuses at once
 // must not look like a fast one, and one that times out must not keep its good name. Excluded attempts leave it alone.
 func (t *Target) End(now, took int64, res Result) (stale bool) {
-	t.inFlight.Add(-1)
 	took = max(took, 1)
 	switch res.Outcome {
 	case Success:
@@ -138,7 +143,7 @@ func (t *Target) Tell(l Load) (stale bool) { return t.draining.Swap(l.Draining) 
 // Stats reads the counters.
 func (t *Target) Stats() Stats {
 	return Stats{
-		InFlight:  t.inFlight.Load(),
+		InFlight:  t.inFlight(),
 		Successes: t.successes.Load(),
 		Failures:  t.failures.Load(),
 		Excluded:  t.excluded.Load(),
