@@ -7,8 +7,8 @@ import "math"
 // in flight. What this client saw fail counts as slower than it says; members that mostly fail, or asked to be left alone,
 // come last.
 //
-// Members are asked by their full weights: one that is new and cold says itself that it is slow. In a rolling deploy, where
-// soon half of all are new, slow start would drown the other half.
+// Members are asked by their weights, of which slow start holds a part back from those that are new or back: who is not
+// asked is not picked.
 //
 // While there are no fresh answers it picks as peakEWMA does. Where only some members can be asked, those are compared
 // with the others by what this client measured of both.
@@ -27,10 +27,12 @@ const (
 	lookAgain    = 3    // times at most that a pick looks at the answers, when others pick at the same moment
 )
 
-// Ranks of answers: those of cold members begin at 0.
+// Ranks of answers: those of cold members begin at 0 and end below hotRank. Up to the last of them the steps of a float32 are
+// small enough to tell loads apart.
 const (
-	hotRank = 1 << 12
-	badRank = 1 << 30
+	hotRank  = 1 << 12
+	badRank  = 1 << 18
+	mostLoad = 1 << 17 // more counts as this
 )
 
 func newAdaptive(g group, members []Member, t *turn) *adaptive {
@@ -39,7 +41,7 @@ func newAdaptive(g group, members []Member, t *turn) *adaptive {
 	silent := make([]bool, len(g.index))
 	for at, i := range g.index {
 		if silent[at] = !members[i].Probe || at >= mostPositions; !silent[at] {
-			asks.add(at, g.targets[at], uint32(min(members[i].Weight, maxWeight))*fullWeight)
+			asks.add(at, g.targets[at], g.weights[at])
 		}
 	}
 	if len(asks.index) < len(g.index) {
@@ -170,9 +172,9 @@ func (a *adaptive) rank(r report, hot float32, now int64) float32 {
 	}
 	switch {
 	case r.bad():
-		return badRank + load
+		return badRank + min(load, mostLoad)
 	case load > hot:
-		return hotRank + load
+		return hotRank + min(load, mostLoad)
 	default:
 		return float32(r.pace()) + float32(r.age(now))*agePace
 	}

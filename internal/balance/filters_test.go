@@ -53,14 +53,44 @@ func (w *world) check(t interface{ Fatalf(string, ...any) }) {
 	if weights > 0 && math.Abs(sum-1) > 1e-6 || weights == 0 && sum != 0 {
 		t.Fatalf("the shares of %d members of weight add up to %v: %+v", weights, sum, state)
 	}
-	if w.pool.Len() != weights || weights > 0 && (inUse == 0 || state.Usable == 0) || 2*state.Ejected > state.Subset {
+	if w.pool.Len() != weights || weights > 0 && (inUse == 0 || state.Usable == 0) {
 		t.Fatalf("%d members of weight, Len %d, %d with calls: %+v", weights, w.pool.Len(), inUse, state)
 	}
+	w.checkEjected(t)
 	if w.pool.Due() <= w.now {
 		t.Fatalf("due at %d, %d ago: it would be built for ever", w.pool.Due(), w.now-w.pool.Due())
 	}
 	if d := w.pool.Due() - w.now; d > int64(5*60*second) && w.pool.Due() != math.MaxInt64 && d > 0 {
 		t.Fatalf("due in %d s, longer than anything takes", d/second)
+	}
+}
+
+// checkEjected says whether more are left out than half of those whose zone or tier is not out as a whole.
+func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
+	type section struct {
+		far  bool
+		tier int
+	}
+	ejected, others := map[section]int{}, map[section]int{}
+	for i, m := range w.members {
+		at := section{w.config.Zones == balance.Enforce && w.config.Zone != "" && m.Zone != w.config.Zone, 0}
+		if w.config.Tiers == balance.Enforce {
+			at.tier = m.Tier
+		}
+		switch w.pool.Standing(w.now, i).Reason {
+		case balance.Ejected:
+			ejected[at]++
+		case balance.InUse, balance.Starting, balance.ReserveTier, balance.ReserveZone:
+			others[at]++
+		}
+	}
+	out, in := 0, 0
+	for at, n := range others {
+		out += ejected[at]
+		in += n
+	}
+	if out > in {
+		t.Fatalf("%d are left out, %d not, in zones and tiers that are not out as a whole: %+v", out, in, w.pool.State())
 	}
 }
 

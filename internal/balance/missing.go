@@ -8,18 +8,27 @@ import (
 // missing is weight that a section has lost: members that were in use and left the list without having said so, by
 // draining or at weight 0. The section is as short of them as if they were still listed and down: its callers would
 // otherwise put the work of the dead on those that are left. It is believed less and less, as nobody may ever take their
-// place, and newcomers make up for it.
+// place.
+//
+// Newcomers make up for it, also those that came before: where the new ones are listed first and the old ones then go without
+// a word, nothing is lost. So less than nothing may be missing, at most as much as was there before the newcomers. That is
+// forgotten sooner: whoever is lost long after somebody came was hardly replaced by them.
 type missing struct {
-	rank
-	weight float64
-	at     int64 // as of then
+	weight float64 // less than 0: of newcomers that may have come for others
+	at     int64   // as of then
 }
 
 const (
 	missingTau   = float64(10 * time.Minute)
+	creditTau    = float64(2 * time.Minute)
 	missingCheck = 15 * int64(time.Second) // how often it is reckoned anew while nothing else happens
 	leastMissing = 0.02                    // of a section's capacity, below which nothing is missing
 )
+
+// change is what has become of a section since the pool before.
+type change struct {
+	lost, left, come float64 // weight: gone without a word, gone in order, new
+}
 
 // miss finds out what the sections lack. prev is the pool before; its members that are no longer listed bear another
 // number than this one.
@@ -27,57 +36,89 @@ func (p *plan) miss(now int64, members []Member, prev *Pool, number uint32) {
 	for i := range members {
 		members[i].Target.listed.Store(number)
 	}
-	p.missing = append(p.missing, prev.plan.missing...)
+	places := p.missLike(prev.plan)
+	changes := make([]change, len(p.sections))
 	for _, g := range prev.groups {
 		g := g.all()
 		for at, t := range g.targets {
 			k := &prev.plan.marks[g.index[at]]
-			if t.listed.Load() != number && k.reason != Draining {
-				p.lack(prev.plan.sections[k.section].rank, float64(k.weight)/fullWeight, now)
+			place := places[k.section]
+			if place < 0 || t.listed.Load() == number {
+				continue
+			}
+			if weight := float64(k.weight) / fullWeight; k.reason == Draining {
+				changes[place].left += weight
+			} else {
+				changes[place].lost += weight
 			}
 		}
 	}
-	if len(p.missing) == 0 {
-		return
-	}
 	for i := range p.marks {
 		if k := &p.marks[i]; k.phase == unseen && k.reason != Weightless {
-			p.lack(p.sections[k.section].rank, -float64(members[i].weight()), now)
+			changes[k.section].come += float64(members[i].weight())
+		}
+	}
+	for was, place := range places {
+		if place >= 0 {
+			p.sections[place].missing.add(now, changes[place], float64(prev.plan.sections[was].able))
 		}
 	}
 }
 
-// lack adds to what a section is missing, or takes away from it.
-func (p *plan) lack(r rank, weight float64, now int64) {
-	for i := range p.missing {
-		if m := &p.missing[i]; m.rank == r {
-			m.weight, m.at = m.as(now)+weight, now
-			return
+// missLike takes over what each section of another plan is missing. It returns where each of them is in this plan; -1: nowhere.
+func (p *plan) missLike(other *plan) (places []int) {
+	places = make([]int, len(other.sections))
+	at := 0
+	for was := range other.sections {
+		s := &other.sections[was]
+		for at < len(p.sections) && p.sections[at].compare(*s) < 0 {
+			at++
+		}
+		places[was] = -1
+		if at < len(p.sections) && p.sections[at].rank == s.rank {
+			places[was] = at
+			p.sections[at].missing = s.missing
 		}
 	}
-	if weight > 0 {
-		p.missing = append(p.missing, missing{r, weight, now})
+	return places
+}
+
+// add reckons with a change of a section that had so much usable weight before it.
+func (m *missing) add(now int64, c change, before float64) {
+	if *m == (missing{}) && c == (change{}) {
+		return
 	}
+	weight := m.as(now) + c.lost - c.come
+	if weight < 0 {
+		weight = max(min(weight+c.left, 0), -before)
+	}
+	m.weight, m.at = weight, now
 }
 
 // as is what is left of it by now.
 func (m *missing) as(now int64) float64 {
-	return m.weight * math.Exp(-float64(elapsed(m.at, now))/missingTau)
+	tau := missingTau
+	if m.weight < 0 {
+		tau = creditTau
+	}
+	return m.weight * math.Exp(-float64(elapsed(m.at, now))/tau)
 }
 
-// mourn puts down with each section what it is missing, and forgets what is not worth it.
+// mourn puts down with each section what it is short of, and forgets what is not worth it.
 func (p *plan) mourn(now int64) {
-	left := p.missing[:0]
-	for _, m := range p.missing {
-		for at := range p.sections {
-			s := &p.sections[at]
-			if s.rank != m.rank || m.as(now) < leastMissing*float64(s.whole) || s.usable == 0 {
-				continue
-			}
-			s.gone = m.as(now)
-			left = append(left, m)
+	for at := range p.sections {
+		s := &p.sections[at]
+		if s.missing == (missing{}) {
+			continue
+		}
+		weight := s.missing.as(now)
+		if s.usable == 0 || math.Abs(weight) < leastMissing*float64(s.whole) {
+			s.missing = missing{}
+			continue
+		}
+		if weight > 0 {
+			s.gone = weight
 			p.await(now, missingCheck)
 		}
 	}
-	p.missing = left
 }

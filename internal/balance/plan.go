@@ -1,9 +1,6 @@
 package balance
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // plan is what the filters make of members: which of them are in use, at what weight, and which part of the calls goes to
 // each (zone, tier). It is made once for a pool, and a second time, as a rehearsal that writes to no target, when a filter
@@ -12,14 +9,13 @@ type plan struct {
 	marks     []mark    // by index in the slice NewPool was given
 	sections  []section // in the order in which they are asked
 	due       int64     // when another plan could come out otherwise, though nothing is learnt meanwhile
-	missing   []missing // weight that left the list without a word
 	rehearsal bool
 
 	usable    int // members that have a weight and do not drain
 	subset    int // of them, in the caller's subset
 	starting  int
 	ejected   int
-	panicking bool // more than half are outliers
+	panicking bool // too many are outliers: none is left out
 	near      bool // calls go to the caller's zone
 }
 
@@ -39,14 +35,15 @@ type section struct {
 	usable  int // not weightless, not draining
 	inUse   int
 
-	whole uint64  // capacity of all members
-	gone  float64 // capacity that left the list without a word
-	able  uint64  // weight of the usable
-	drawn uint64  // weight of those in the subset
-	well  uint64  // weight of those in use, as if none started slowly
-	slow  uint64  // of it, what slow start holds back; in fullWeight-ths
-	share float64 // of the calls
-	group int     // index in the pool's groups; -1: none is in use
+	whole   uint64 // capacity of all members
+	missing missing
+	gone    float64 // capacity that it is missing; never less than 0
+	able    uint64  // weight of the usable
+	drawn   uint64  // weight of those in the subset
+	well    uint64  // weight of those in use, as if none started slowly
+	slow    uint64  // of it, what slow start holds back; in fullWeight-ths
+	share   float64 // of the calls
+	group   int     // index in the pool's groups; -1: none is in use
 }
 
 // newPlan applies the filters to members. c is as acting returns it. prev is the pool before, and number that of the pool the
@@ -66,8 +63,9 @@ func newPlan(c Config, now int64, members []Member, prev *Pool, number uint32) *
 
 // rehearse makes a plan by another configuration as if it had been made in place of this one.
 func (p *plan) rehearse(c Config, now int64, members []Member) *plan {
-	r := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: true, missing: slices.Clone(p.missing)}
+	r := &plan{marks: make([]mark, len(members)), due: math.MaxInt64, rehearsal: true}
 	calm, outliers := r.survey(&c, now, members)
+	r.missLike(p)
 	r.filter(&c, now, members, calm, outliers, false)
 	return r
 }

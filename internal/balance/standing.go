@@ -8,12 +8,13 @@ import (
 
 // Standing is what a pool makes of one member, for display.
 type Standing struct {
-	Reason Reason  // why it gets calls, or why not
-	Shadow Reason  // what Reason were if the filters in Shadow were enforced; Reason itself when that changes nothing
-	Weight float64 // in the units of Member.Weight, after slow start; 0 for one that is left out
-	Share  float64 // of the calls, 0 to 1, while everybody answers alike
-	Until  int64   // when its last ejection ends or ended; 0: never ejected
-	Score  float64 // what the policy compares, lower is better; 0 when it compares nothing
+	Reason Reason    // why it gets calls, or why not
+	Shadow Reason    // what Reason were if the filters in Shadow were enforced; Reason itself when that changes nothing
+	Weight float64   // in the units of Member.Weight, after slow start; 0 for one that is left out
+	Share  float64   // of the calls, 0 to 1, while everybody answers alike
+	Until  int64     // when its last ejection ends or ended; 0: never ejected
+	Why    guard.Why // what that ejection was for; NotEjected if there was none
+	Score  float64   // what the policy compares, lower is better; 0 when it compares nothing
 }
 
 // Reason is why a member gets calls, or why not.
@@ -54,7 +55,7 @@ type State struct {
 	Subset   int  // of the usable ones, how many this caller's subset has; all when there is none
 	Starting int  // of the subset, how many start slowly
 	Ejected  int  // of the subset, how many are left out as outliers
-	Panic    bool // more than half of the subset are outliers, so none is left out
+	Panic    bool // more than half of the subset are outliers, zones and tiers that are down as a whole apart; none is left out
 	Shadowed int  // members whose Standing.Shadow is not their Reason
 	Groups   []GroupState
 }
@@ -84,7 +85,8 @@ func (p *Pool) Standing(now int64, i int) Standing {
 	if at < 0 {
 		return s
 	}
-	s.Until = g.all().targets[at].outlier.Until()
+	t := g.all().targets[at]
+	s.Until, s.Why = t.outlier.Until(), t.outlier.State(now).Why
 	if !k.reason.inUse() {
 		return s
 	}
