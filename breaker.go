@@ -90,6 +90,9 @@ func (c *Client) tripped(service string, s *service) {
 	c.obs.Event(Event{Kind: EventBreaker, At: time.Now(), Service: service, Err: b.reason()})
 }
 
+// forced says whether an operator set the breaker.
+func (s *service) forced() bool { return s.breaker.State(0).Force != guard.Auto }
+
 // state reads the breaker.
 func (s *service) state(now int64) Breaker {
 	st := s.breaker.State(now)

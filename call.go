@@ -58,6 +58,7 @@ type Result struct {
 	Err     error
 	Unsent  bool          // certain that the server did not begin to work on it; false is the safe default
 	After   time.Duration // the server asked not to be called again before
+	Took    time.Duration // until the answer began; 0: until now. What an answer that is read slowly takes is no matter of the instance's
 	Load    Load          // what it said of itself beside its answer
 }
 

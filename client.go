@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -139,13 +140,34 @@ func (c *Client) pool(service, scheme string) *pool {
 func (c *Client) update(t *Table) {
 	var told []Event
 	c.mu.Lock()
+	now, old := c.now(), false
 	for _, p := range c.byName {
-		if snap := t.Snapshot(p.key.service); snap != p.now.Load().snap {
+		snap := t.Snapshot(p.key.service)
+		if snap != p.now.Load().snap {
 			told = append(told, c.rebuild(p, snap)...)
+			p.empty = 0
+			if snap == nil {
+				p.empty = max(now, 1)
+			}
 		}
+		old = old || p.gone(now)
+	}
+	if old {
+		c.forget(now)
 	}
 	c.mu.Unlock()
 	c.tell(told)
+}
+
+// forget drops the pools of services that have long been gone, and what was kept of those. c.mu is held.
+func (c *Client) forget(now int64) {
+	c.pools.Store(c.pools.Load().without(func(p *pool) bool { return p.gone(now) }))
+	maps.DeleteFunc(c.byName, func(_ poolKey, p *pool) bool { return p.gone(now) })
+	known := make(map[string]bool, len(c.byName))
+	for key := range c.byName {
+		known[key.service] = true
+	}
+	maps.DeleteFunc(c.services, func(name string, s *service) bool { return !known[name] && !s.forced() })
 }
 
 // refresh makes the pool's candidates anew because the time of old has come, unless somebody else holds the lock: the next pick

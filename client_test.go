@@ -409,3 +409,24 @@ func TestAClientKnowsItsServicesByEverySpelling(t *testing.T) {
 		}
 	})
 }
+
+func TestServicesThatWentAreForgotten(t *testing.T) {
+	calling(t, nil, nil, func(t *testing.T, f *fake, c *muster.Client) {
+		for n := range 500 {
+			in := orders(1)
+			in.Service = fmt.Sprint("job-", n)
+			f.put(in)
+			time.Sleep(100 * time.Millisecond)
+			p, err := c.Pick(t.Context(), muster.Call{Service: in.Service})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(muster.Result{})
+			f.remove(in)
+			time.Sleep(5 * time.Second)
+		}
+		if n := len(c.Services()); n > 150 { // a job every 5 s, kept for ten minutes after its end
+			t.Errorf("%d services are kept of 500 that are gone", n)
+		}
+	})
+}

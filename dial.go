@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"net"
+	"sync"
 )
 
 // DialContext connects to an instance of the service that address names, trying others when a connection cannot be made. It
@@ -28,7 +29,11 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 		var d net.Dialer
 		conn, err := d.DialContext(a.Context, network, a.Endpoint.Address)
 		if err == nil {
-			return &dialed{Conn: conn, loop: l}, nil
+			// The attempt is over, and went well, the moment it is connected: how long it stays so says nothing.
+			t := a.pick.flight.target
+			t.Hold()
+			l.Finish(Result{})
+			return &dialed{Conn: conn, release: sync.OnceFunc(t.Release)}, nil
 		}
 		again := l.Again(ResultOf(err))
 		l.Release()
@@ -39,14 +44,14 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	}
 }
 
-// dialed ends its call when the connection is closed.
+// dialed keeps its instance busy until it is closed.
 type dialed struct {
 	net.Conn
-	loop *Loop
+	release func()
 }
 
 func (d *dialed) Close() error {
 	err := d.Conn.Close()
-	d.loop.Finish(Result{})
+	d.release()
 	return err
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Do makes a call: it hands try an attempt, and another one at another instance when try's error and call allow it, and
-// returns what the last one returned. With call.Hedge, try may run twice at a time, each in a goroutine of its own: see [Hedged]. The error tells how the attempt went as [ResultOf] reads it; try may say it more
-// exactly with [Attempt.Report].
+// returns what the last one returned. The error tells how the attempt went as [ResultOf] reads it; try may say it more exactly
+// with [Attempt.Report]. With call.Hedge, try may run twice at a time, each in a goroutine of its own: see [Hedged].
 //
 // Errors: NoInstance, Unavailable, Timeout, Canceled, Closed, or the last attempt's.
 func Do[T any](ctx context.Context, c *Client, call Call, try func(context.Context, *Attempt) (T, error)) (T, error) {

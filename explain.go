@@ -49,6 +49,7 @@ type ServiceState struct {
 	Breaker Breaker
 	Dropped float64 // share of the attempts that the throttle gives up at once
 	Retries float64 // repeated or hedged attempts that the budget would allow now
+	Denied  int64   // repeated or hedged attempts that the budget denied so far, or would have in mode Shadow
 	Refused int64   // attempts that throttle or breaker refused so far, or would have in mode Shadow
 	Hedged  int64   // second attempts beside a first so far
 	Usable  int     // instances that may get traffic
@@ -94,7 +95,7 @@ func (c *Client) Services() []string {
 func (c *Client) stateOf(s *service, pools []*pool, now int64) *ServiceState {
 	st := &ServiceState{
 		Policy: c.opt.Policy, Breaker: s.state(now), Dropped: s.throttle.Drop(now), Retries: s.budget.Balance(now),
-		Refused: s.refused.Load(), Hedged: s.hedged.Load(),
+		Denied: s.denied.Load(), Refused: s.refused.Load(), Hedged: s.hedged.Load(),
 	}
 	for _, p := range pools {
 		st.Schemes = append(st.Schemes, p.key.scheme)

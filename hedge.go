@@ -2,6 +2,7 @@ package muster
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ type end[T any] struct {
 	value    T
 	result   Result
 	panicked any
+	returned bool // false: it panicked, or ended its goroutine
 }
 
 func (r *race[T]) run(wait time.Duration) (T, Result) {
@@ -76,7 +78,7 @@ func (r *race[T]) run(wait time.Duration) (T, Result) {
 	if e.attempt == first {
 		other = second
 	}
-	if e.result.Outcome == Failure && e.panicked == nil {
+	if (e.result.Outcome == Failure || e.result.Unsent) && e.panicked == nil && e.returned { // nobody has answered yet
 		l.shut(e.attempt, e.result)
 		if r.late != nil {
 			r.late(e.value)
@@ -100,14 +102,18 @@ func (r *race[T]) start(a *Attempt) {
 			r.ends <- e // there is room for both
 		}()
 		e.value, e.result = r.try(a)
+		e.returned = true
 	}()
 }
 
-// won makes an attempt the loop's. A panic goes on where the caller can see it.
+// won makes an attempt the loop's. A panic, or a runtime.Goexit, goes on where the caller can see it.
 func (r *race[T]) won(e end[T]) (T, Result) {
 	r.loop.attempt = e.attempt
-	if e.panicked != nil {
+	switch {
+	case e.panicked != nil:
 		panic(e.panicked)
+	case !e.returned:
+		runtime.Goexit()
 	}
 	return e.value, e.result
 }

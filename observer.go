@@ -31,7 +31,7 @@ const (
 	EventHeld       EventKind = "held"       // an empty list after a relist is held back for a while
 	EventEjected    EventKind = "ejected"    // a client leaves an instance alone for a while: it kept failing
 	EventReturned   EventKind = "returned"   // a client uses it again, little at first
-	EventBreaker    EventKind = "breaker"    // a client's breaker for a service opened, half opened or closed; Err says which and why
+	EventBreaker    EventKind = "breaker"    // a client's breaker for a service opened or closed, or was forced; Err says what it does and why, nil: it is closed
 )
 
 // Event is a change of state, by value.

@@ -30,7 +30,8 @@ type flight struct {
 	began  int64
 }
 
-// Pick chooses an instance for call. It allocates nothing and takes no lock. The first pick may wait for the first list.
+// Pick chooses an instance for call. It allocates nothing and takes no lock, unless it begins to ask for loads or the pool is
+// due to be built anew. The first pick may wait for the first list.
 //
 // Errors: NoInstance, Unavailable (no list yet), Closed.
 func (c *Client) Pick(ctx context.Context, call Call) (Pick, error) {
@@ -99,7 +100,11 @@ func (p Pick) Done(res Result) {
 		end = resultOf(&res)
 	}
 	end.Overtaken = p.overtaken
-	stale := t.End(now, now-began, end)
+	took := now - began
+	if res.Took > 0 {
+		took = min(took, int64(res.Took))
+	}
+	stale := t.End(now, took, end)
 	if res.Load != (Load{}) {
 		stale = t.Tell(loadOf(res.Load)) || stale
 		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t { // unless the list is another by now

@@ -1,11 +1,6 @@
 package muster
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/muster-go/muster/internal/balance"
-)
+import "github.com/muster-go/muster/internal/balance"
 
 // Policy names a way of choosing among instances. The list is closed.
 type Policy uint8
@@ -21,7 +16,7 @@ const (
 	RoundRobin    = Policy(balance.RoundRobin)    // each in turn, regardless of weight
 	Sticky        = Policy(balance.Sticky)        // the last one used, as long as it may get traffic
 	OtherThanLast = Policy(balance.OtherThanLast) // any but the last one used
-	LeastRequest  = Policy(balance.LeastRequest)  // the one with the fewest of this client's attempts in flight for its weight
+	LeastRequest  = Policy(balance.LeastRequest)  // the one with the fewest of this client's attempts in flight, of all or of two drawn by weight
 	PeakEWMA      = Policy(balance.PeakEWMA)      // of two drawn by weight, the one with less latency, attempts in flight and failures
 	Maglev        = Policy(balance.Maglev)        // by Call.Key, the same in every process; a busy instance's calls overflow to the next
 )
@@ -30,17 +25,5 @@ var policyNames = [...]string{
 	"adaptive", "weighted", "random", "round-robin", "sticky", "other-than-last", "least-request", "peak-ewma", "maglev",
 }
 
-// String returns the policy's name, as [ParsePolicy] reads it.
+// String returns the policy's name in lower case.
 func (p Policy) String() string { return policyNames[min(int(p), len(policyNames)-1)] }
-
-// ParsePolicy reads the name of a policy, without regard to case.
-//
-// Errors: Invalid.
-func ParsePolicy(s string) (Policy, error) {
-	for i, name := range policyNames {
-		if strings.EqualFold(s, name) {
-			return Policy(i), nil
-		}
-	}
-	return 0, &Error{Code: Invalid, Err: fmt.Errorf("policy %q is none of %s", s, strings.Join(policyNames[:], ", "))}
-}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"sort"
 	"sync/atomic"
+	"time"
 
 	"github.com/muster-go/muster/internal/balance"
 )
@@ -13,13 +14,20 @@ type poolKey struct{ service, scheme string }
 
 // pool is what a client knows of one (service, scheme).
 type pool struct {
-	key poolKey // folded
-	svc *service
-	now atomic.Pointer[candidates]
+	key   poolKey // folded
+	empty int64   // since when the registry lists no such service; 0: it does. Guarded by Client.mu
+	svc   *service
+	now   atomic.Pointer[candidates]
 
 	learnt atomic.Uint64 // times that something was learnt of a target that candidates should know
 	heeded uint64        // how many of them the newest know; guarded by Client.mu
 }
+
+// keepGone is how long a pool outlives its service's last instance.
+const keepGone = int64(10 * time.Minute)
+
+// gone says whether the service has long been off the list.
+func (p *pool) gone(now int64) bool { return p.empty != 0 && now-p.empty > keepGone }
 
 // poolIndex finds pools by the names that callers use. It is immutable: a name that is new makes another one. The first few
 // stand in a row, as most clients call few services, and comparing is quicker than hashing.
@@ -66,6 +74,22 @@ func (x *poolIndex) with(key poolKey, p *pool) *poolIndex {
 	return &next
 }
 
+// without returns an index that knows the pools for which gone is false.
+func (x *poolIndex) without(gone func(*pool) bool) *poolIndex {
+	next := new(poolIndex)
+	for _, e := range x.row {
+		if e.pool != nil && !gone(e.pool) {
+			next = next.with(e.poolKey, e.pool)
+		}
+	}
+	for key, p := range x.rest {
+		if !gone(p) {
+			next = next.with(key, p)
+		}
+	}
+	return next
+}
+
 // candidates is one state of a pool: whom it knows, and how to choose among those that may get traffic. It is immutable.
 type candidates struct {
 	snap    *Snapshot
@@ -77,7 +101,7 @@ type member struct {
 	in       *Instance
 	end      Endpoint
 	target   *balance.Target
-	silence  *silence // as long-lived as target
+	silence  *silence // of the instance as it is registered now
 	weight   int      // 0: gets no traffic
 	capacity int      // weight it would have if it were well; 0 when somebody took it out of traffic
 }
@@ -98,15 +122,15 @@ func successors(before []member, ins []*Instance, scheme string) []member {
 		if !ok {
 			continue
 		}
-		m := member{in: in, end: end}
+		m := member{in: in, end: end, silence: new(silence)}
 		if up, weight := in.effectively(); up {
 			m.weight = weight
 		}
 		m.capacity = in.capacity()
 		if len(before) > 0 && before[0].in.ID == in.ID {
-			m.target, m.silence = before[0].target, before[0].silence
+			m.target = before[0].target
 		} else {
-			m.target, m.silence = balance.NewTarget(in.ID), new(silence)
+			m.target = balance.NewTarget(in.ID)
 		}
 		members = append(members, m)
 	}
@@ -119,7 +143,8 @@ func (cs *candidates) choices() []balance.Member {
 	for i := range cs.members {
 		m := &cs.members[i]
 		choices[i] = balance.Member{
-			Target: m.target, Weight: m.weight, Capacity: m.capacity, Zone: m.in.Zone, Tier: m.in.Tier, Probe: m.in.Metadata[ProbeKey] == "1",
+			Target: m.target, Weight: m.weight, Capacity: m.capacity, Zone: m.in.Zone, Tier: m.in.Tier,
+			Probe: m.in.Metadata[ProbeKey] == "1" && !m.silence.mute.Load(),
 		}
 	}
 	return choices

@@ -15,9 +15,7 @@ func (c *Client) ask(p *pool, cs *candidates, now int64, ask Probe) {
 		if i < 0 {
 			return
 		}
-		if m := &cs.members[i]; m.silence.ask(now) {
-			c.probe(p, m, ask)
-		}
+		c.probe(p, &cs.members[i], now, ask)
 	}
 }
 
@@ -25,8 +23,8 @@ func (c *Client) ask(p *pool, cs *candidates, now int64, ask Probe) {
 const maxAsked = 2
 
 // probe asks an instance for its load, beside the call.
-func (c *Client) probe(p *pool, m *member, ask Probe) {
-	c.work.probe(func(ctx context.Context) {
+func (c *Client) probe(p *pool, m *member, now int64, ask Probe) {
+	c.work.probe(func() bool { return m.silence.ask(now) }, func(ctx context.Context) {
 		load, err := ask(ctx, m.in, m.end)
 		if err != nil {
 			c.missed(p, m, err)
@@ -46,19 +44,26 @@ func (c *Client) probe(p *pool, m *member, ask Probe) {
 }
 
 // missed takes in that a probe was not answered in time, or reached nobody. What is not known is not chosen by, so calls could
-// not find out that something is wrong. Any other error says nothing: the instance is there, and calls may well work.
+// not find out that something is wrong. One that answers something else is there, and calls may well work: it counts as one
+// that cannot be asked.
 func (c *Client) missed(p *pool, m *member, err error) {
 	unreached := ResultOf(err).Unsent
-	if c.work.ctx.Err() != nil || !unreached && !errors.Is(err, context.DeadlineExceeded) && CodeOf(err) != Timeout {
-		return
-	}
-	if m.target.Miss(c.now(), unreached) {
+	switch code := CodeOf(err); {
+	case c.work.ctx.Err() != nil:
+	case unreached, code == Timeout, errors.Is(err, context.DeadlineExceeded):
+		if m.target.Miss(c.now(), unreached) {
+			c.learn(p)
+		}
+	case code == Unsupported && m.silence.mute.CompareAndSwap(false, true):
 		c.learn(p)
 	}
 }
 
 // silence is since when an instance owes answers to probes.
-type silence struct{ since atomic.Int64 } // 0: it owes none
+type silence struct {
+	since atomic.Int64 // 0: it owes none
+	mute  atomic.Bool  // it declares that it can be asked, and cannot
+}
 
 // ask says whether to ask now. One that does not answer is asked about once in probeTimeout: each probe of a process that
 // stands still would open another connection, and it would find them all when it goes on.
@@ -102,11 +107,11 @@ const (
 	probeTimeout = time.Second
 )
 
-// probe runs ask in a goroutine, unless too many run.
-func (w *work) probe(ask func(context.Context)) {
+// probe runs ask in a goroutine, unless too many run, or may says no.
+func (w *work) probe(may func() bool, ask func(context.Context)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || w.probes >= maxProbes {
+	if w.closed || w.probes >= maxProbes || !may() {
 		return
 	}
 	w.probes++

@@ -17,6 +17,7 @@ type service struct {
 	pace     pace
 
 	refused atomic.Int64 // attempts that throttle or breaker refused, or would have in Shadow
+	denied  atomic.Int64 // repeated or hedged attempts that the budget denied, or would have
 	hedged  atomic.Int64 // second attempts beside a first
 }
 
@@ -54,7 +55,7 @@ func (s *service) admit(now int64) (counted bool, err error) {
 		if counted {
 			s.breaker.Cancel(now)
 		}
-		return false, &Error{Code: Rejected, Err: constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so that it can recover")}
+		return false, &Error{Code: Rejected, Err: errThrottled}
 	case Shadow:
 		if drop := s.throttle.Drop(now); drop > 0 && rand.Float64() < drop {
 			s.refused.Add(1)
@@ -62,6 +63,9 @@ func (s *service) admit(now int64) (counted bool, err error) {
 	}
 	return counted, nil
 }
+
+const errThrottled = constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so " +
+	"that it can recover")
 
 // openBecause says why nothing gets through.
 func openBecause(st *guard.BreakerState) error {
@@ -87,13 +91,18 @@ func (s *service) report(now int64, counted bool, o Outcome) (changed bool) {
 
 // retry takes one repeated attempt from the budget.
 func (s *service) retry(now int64) bool {
-	if s.modes.Budget == Off {
+	if s.modes.Budget == Off || s.budget.Withdraw(now) {
 		return true
 	}
-	return s.budget.Withdraw(now) || s.modes.Budget == Shadow
+	s.denied.Add(1)
+	return s.modes.Budget == Shadow
 }
 
-// calm says whether nothing stands in the way of attempts: the time for those that may be, but need not.
+// calm says whether nothing that acts stands in the way of attempts: the time for those that may be, but need not.
 func (s *service) calm(now int64) bool {
-	return s.throttle.Drop(now) == 0 && s.breaker.State(now).State == guard.Closed
+	if s.modes.Throttle == Enforce && s.throttle.Drop(now) > 0 {
+		return false
+	}
+	st := s.breaker.State(now)
+	return st.State == guard.Closed || s.modes.Breaker != Enforce && st.Force != guard.ForceOpen
 }

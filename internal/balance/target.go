@@ -102,6 +102,13 @@ func (t *Target) inFlight() int64 {
 	return t.begun.Load() - ended
 }
 
+// Hold keeps the target as busy as an attempt does, for what an attempt leaves behind, such as a connection. Each Hold is
+// followed by exactly one Release.
+func (t *Target) Hold() { t.begun.Add(1) }
+
+// Release ends a Hold.
+func (t *Target) Release() { t.begun.Add(-1) }
+
 // End counts an attempt that began took nanoseconds ago as ended. It reports whether pools that hold the target should be
 // built anew: it has become an outlier.
 //

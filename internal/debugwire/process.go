@@ -52,6 +52,7 @@ type Explanation struct {
 	Breaker   Breaker    `json:"breaker"`
 	Dropped   float64    `json:"dropped"` // share of the attempts that the throttle gives up at once
 	Retries   float64    `json:"retries"` // repeated or hedged attempts that the budget would allow now
+	Denied    int64      `json:"denied"`  // repeated or hedged attempts that the budget denied so far, or would have in mode shadow
 	Refused   int64      `json:"refused"` // attempts that throttle or breaker refused so far, or would have in mode shadow
 	Hedged    int64      `json:"hedged"`  // second attempts beside a first so far
 	Usable    int        `json:"usable"`  // instances that may get traffic
@@ -140,7 +141,7 @@ func FromExplanation(ex *muster.Explanation) *Explanation {
 	if s := ex.State; s != nil {
 		out.Schemes = append(out.Schemes, s.Schemes...)
 		out.Breaker = FromBreaker(&s.Breaker)
-		out.Dropped, out.Retries, out.Refused, out.Hedged = finite(s.Dropped), finite(s.Retries), s.Refused, s.Hedged
+		out.Dropped, out.Retries, out.Denied, out.Refused, out.Hedged = finite(s.Dropped), finite(s.Retries), s.Denied, s.Refused, s.Hedged
 		out.Usable, out.Subset, out.Ejected, out.Panic = s.Usable, s.Subset, s.Ejected, s.Panic
 	}
 	rows := ex.Rows[:min(len(ex.Rows), MaxInstances)]

@@ -58,10 +58,15 @@ func (ans *answer) discard() {
 	if ans == nil {
 		return
 	}
+	end := time.AfterFunc(discardWithin, func() { _ = ans.resp.Body.Close() })
 	_, _ = io.CopyN(io.Discard, ans.resp.Body, 4<<10) // what cannot be read is not missed
+	end.Stop()
 	_ = ans.resp.Body.Close()
 	ans.free()
 }
+
+// discardWithin bounds how long the rest of a discarded answer is waited for: its connection is not worth more.
+const discardWithin = 20 * time.Millisecond
 
 // drop gives up an answer that another attempt has overtaken: nothing of it is waited for. It works on nil.
 func (ans *answer) drop() {

@@ -138,12 +138,12 @@ func (t *Transport) attempt(loop *muster.Loop, a *muster.Attempt, out *outgoing)
 
 // try sends the request once.
 func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*answer, muster.Result) {
-	ans := &answer{loop: loop}
+	ans, began := &answer{loop: loop}, time.Now()
 	ctx := ans.context(a)
 	req, err := out.request(ctx, loop.Context(), a, t.own)
 	if err != nil {
 		ans.free()
-		return nil, muster.Result{Outcome: muster.Excluded, Err: &muster.Error{Code: muster.Invalid, Err: err}}
+		return nil, muster.Result{Outcome: muster.Excluded, Unsent: true, Err: &muster.Error{Code: muster.Invalid, Err: err}}
 	}
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
@@ -154,6 +154,7 @@ func (t *Transport) try(loop *muster.Loop, a *muster.Attempt, out *outgoing) (*a
 	}
 	ans.resp, ans.result = resp, resultOfHead(resp)
 	ans.headed = time.Now()
+	ans.result.Took = ans.headed.Sub(began)
 	ans.result.Unsent = ans.result.Unsent && out.canRepeat()
 	return ans, ans.result
 }

@@ -1,0 +1,77 @@
+package muster_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+func TestGoexitInAHedgedTryIsNoSuccess(t *testing.T) {
+	calling(t, &muster.ClientOptions{Policy: muster.Weighted}, three(), func(t *testing.T, f *fake, c *muster.Client) {
+		call := muster.Call{Service: "orders", Safe: true, Hedge: true, Method: "m"}
+		for range 40 {
+			muster.Do(t.Context(), c, call, func(context.Context, *muster.Attempt) (int, error) {
+				time.Sleep(10 * time.Millisecond)
+				return 1, nil
+			})
+		}
+		returned := false
+		synctest.Wait()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			out, err := muster.Do(t.Context(), c, call, func(context.Context, *muster.Attempt) (int, error) {
+				runtime.Goexit()
+				return 1, nil
+			})
+			returned = true
+			t.Errorf("a try that ended its goroutine (as t.FailNow does) counts as an answer: %v, %v", out, err)
+		}()
+		<-done
+		_ = returned
+	})
+}
+
+// Three of four instances declare probes but something before them answers 404 to them; calls work everywhere.
+func TestInstancesWhoseProbesAreAnsweredWrongAreNotStarved(t *testing.T) {
+	for _, wrong := range []int{1, 3} {
+		var ins []*muster.Instance
+		for n := range 4 {
+			in := orders(n + 1)
+			in.Metadata = map[string]string{muster.ProbeKey: "1"}
+			ins = append(ins, in)
+		}
+		calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+			bad := map[string]bool{}
+			for n := range wrong {
+				bad[ins[n].ID] = true
+			}
+			probe := func(_ context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+				if bad[in.ID] {
+					return muster.Load{}, &muster.Error{Code: muster.Unsupported, Err: errors.New("404")}
+				}
+				return muster.Load{InFlight: 1, Latency: 10 * time.Millisecond}, nil
+			}
+			got := map[string]int{}
+			for range 4000 {
+				p, err := c.Pick(t.Context(), muster.Call{Service: "orders", Probe: probe})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[p.Instance.ID]++
+				time.Sleep(10 * time.Millisecond)
+				p.Done(muster.Result{})
+			}
+			for _, in := range ins {
+				if n := got[in.ID]; n < 400 || n > 2000 {
+					t.Errorf("%d of 4 answer probes with 404: %s (wrong: %v) gets %d of 4000 calls, want about 1000", wrong, in.ID, bad[in.ID], n)
+				}
+			}
+		})
+	}
+}
