@@ -18,7 +18,7 @@ type Call struct {
 	Priority Priority             // carried to the server's Gate
 	Tries    int                  // attempts at the most, 1 to 8; 0 means the client's
 	Timeout  time.Duration        // of the whole call; 0 means the client's, negative none but the context's
-	Match    func(*Instance) bool // if not nil, only instances it accepts; asked at each pick, so keep it cheap
+	Match    func(*Instance) bool // if not nil, only instances it accepts, by weight whatever the policy; asked at each pick, so keep it cheap
 	Probe    Probe                // how to ask an instance for its load, under [Adaptive]; nil asks nobody
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/internal/balance"
+	"github.com/muster-go/muster/internal/guard"
 )
 
 // Explanation says which instances of a service this client would call, and why not the others.
@@ -168,26 +169,34 @@ func (ex *Explanation) explain(cs *candidates, cfg balance.Config, now int64) {
 			row.Would = s.Shadow.String()
 		}
 		if row.Effective.Up() && s.Reason != balance.InUse {
-			row.Effective.Because = because(s.Reason)
+			row.Effective.Because = because(&s)
 		}
 	}
 }
 
 // because words what a pool makes of an instance that may get traffic.
-func because(r balance.Reason) string {
-	switch r {
+func because(s *balance.Standing) string {
+	switch s.Reason {
 	case balance.ReserveZone:
 		return "in reserve: another zone"
 	case balance.ReserveTier:
 		return "in reserve: higher tier"
 	case balance.Ejected:
-		return "ejected: it kept failing"
+		return "ejected: " + ejections[s.Why]
 	case balance.Draining:
 		return "draining: it said that it is about to stop"
 	case balance.Starting:
 		return "slow start: it is new or back"
 	}
-	return r.String()
+	return s.Reason.String()
+}
+
+// ejections words why an instance was ejected.
+var ejections = [...]string{
+	guard.NotEjected:  "it kept failing",
+	guard.Consecutive: "it failed 5 times in a row",
+	guard.Unreached:   "it could not be reached",
+	guard.LowRate:     "most of its calls failed",
 }
 
 // count adds the counters of one pool.

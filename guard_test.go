@@ -75,7 +75,7 @@ func TestAnOutlierIsLeftAloneAndComesBackSlowly(t *testing.T) {
 			t.Errorf("%d attempts at the one that fails, %d calls failed; want 5 and none", attempts[bad], failed)
 		}
 		row := standingOf(c, bad)
-		if row.Ejected <= 0 || row.Ejected > 5*time.Second || row.Share != 0 || row.Effective.Because != "ejected: it kept failing" {
+		if row.Ejected <= 0 || row.Ejected > 5*time.Second || row.Share != 0 || row.Effective.Because != "ejected: it failed 5 times in a row" {
 			t.Errorf("it stands %+v", row)
 		}
 		time.Sleep(5 * time.Second)

@@ -2,7 +2,6 @@ package muster
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -66,7 +65,7 @@ func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) 
 	i := -1
 	switch {
 	case call.Match != nil:
-		i = cs.match(call.Match, c.opt.Zone, tried)
+		i = cs.choose.PickWhere(func(i int) bool { return call.Match(cs.members[i].in) }, tried)
 	case call.Key != "":
 		i = cs.choose.Pick(now, balance.Key(call.Key), tried)
 	default:
@@ -142,36 +141,6 @@ func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Targe
 	}
 	return n
 }
-
-// match chooses among the members that accept says yes to, by weight, own zone and lower tiers first, ejected ones last. It
-// looks at each.
-func (cs *candidates) match(accept func(*Instance) bool, zone string, tried []*balance.Target) int {
-	best, total, rank := -1, 0, 0
-	for i := range cs.members {
-		m := &cs.members[i]
-		if m.weight == 0 || slices.Contains(tried, m.target) || !accept(m.in) {
-			continue
-		}
-		r := m.in.Tier
-		if zone != "" && m.in.Zone != zone {
-			r += remote
-		}
-		if cs.choose.Ejected(i) {
-			r += 2 * remote
-		}
-		if best < 0 || r < rank {
-			best, total, rank = i, m.weight, r
-		} else if r == rank {
-			total += m.weight
-			if rand.IntN(total) < m.weight {
-				best = i
-			}
-		}
-	}
-	return best
-}
-
-const remote = 1 << 16 // added to the tiers of other zones, so that they come last
 
 // age is how long ago a pick was made.
 func (p Pick) age() time.Duration { return time.Duration(p.flight.client.now() - p.flight.began) }
