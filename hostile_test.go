@@ -75,3 +75,40 @@ func TestInstancesWhoseProbesAreAnsweredWrongAreNotStarved(t *testing.T) {
 		})
 	}
 }
+
+// An instance that says it is idle and quick, always, and takes a second for each call.
+func TestALiarDoesNotGetMostOfTheCalls(t *testing.T) {
+	var ins []*muster.Instance
+	for n := range 4 {
+		in := orders(n + 1)
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+		ins = append(ins, in)
+	}
+	calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		liar := ins[0].ID
+		probe := func(_ context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+			if in.ID == liar {
+				return muster.Load{InFlight: 0, Latency: time.Microsecond}, nil
+			}
+			return muster.Load{InFlight: 3, Latency: 10 * time.Millisecond}, nil
+		}
+		got := map[string]int{}
+		for range 2000 {
+			p, err := c.Pick(t.Context(), muster.Call{Service: "orders", Probe: probe})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[p.Instance.ID]++
+			took := 10 * time.Millisecond
+			if p.Instance.ID == liar {
+				took = time.Second
+			}
+			go func() { time.Sleep(took); p.Done(muster.Result{}) }()
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		if got[liar] > 1000 {
+			t.Errorf("an instance that says n=0, us=1 and takes 1 s gets %d of 2000 calls", got[liar])
+		}
+	})
+}

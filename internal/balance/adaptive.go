@@ -220,6 +220,7 @@ func (a *adaptive) report(now int64, at int, l Load) report {
 		latency = a.expected(now)
 	}
 	t := a.targets[at]
+	latency += t.surplus(now, latency)
 	if health := average(t.health.Load()); health != 0 {
 		s := max(1-health.value(), leastHealth)
 		latency /= s * s

@@ -10,6 +10,9 @@ const (
 	tauLatency = 10 * time.Second // Finagle's and Linkerd's for peak EWMA
 	tauHealth  = 2 * time.Second  // a target that fails is known within a dozen calls or two seconds, and forgiven as fast
 
+	tauSurplus = 2 * time.Second // what a client saw itself outweighs what a target says for about so long
+	muchLonger = 12              // times as long; of exponential durations one in 4,000 is, against a median
+
 	longest = int64(24 * time.Hour) // that an attempt takes; beyond that a clock jumped
 
 	leastHealth = 0.01   // of a target that only fails: as if it took 10,000 times as long
@@ -116,6 +119,18 @@ func (t *Target) cost(now int64, prior float32) float32 {
 		cost += shunnedCost
 	}
 	return cost
+}
+
+// surplus is how much longer this client's own attempts took a moment ago than a target says: one that has just become slow
+// and is idle for it, or that knows too little of itself, tells what was. Calls differ, so it must be many times as long, and
+// after a few seconds what the target says stands again.
+func (t *Target) surplus(now int64, says float32) float32 {
+	peak := average(t.peak.Load())
+	if peak.value() < muchLonger*says {
+		return 0
+	}
+	age := int64(max(int32(uint32(now>>tickBits)-peak.ticks()), 0)) << tickBits
+	return (peak.value() - says) * float32(expNeg(float64(age)/float64(tauSurplus)))
 }
 
 // average is a moving average decayed by time: what was known before weighs exp(-d/tau) after d without a sample, so
