@@ -1,13 +1,13 @@
 package balance
 
-// eject leaves the outliers out while they are at most half of the members in the subset; when they are more, the pool
-// panics and uses them all, as if there were no outliers. So one member is never left out, of two or three one may be, of
-// four or five two, and there is always somebody.
+// eject leaves the outliers out, unless they are more than half of each section; then the pool panics and uses them all, as
+// if there were no outliers. So one member is never left out, of two or three one may be, of four or five two, and there is
+// always somebody.
 //
 // That many at once are more likely overloaded, or cut off from this caller, than broken; leaving out some of them
-// would put their calls on the rest, which may fall next. A zone or tier of which everybody is an outlier does not count: it
-// is down, or cut off, and the others are there for that.
-// Sources: Envoy, panic threshold of 50 %; a priority level that is down does not make the others panic.
+// would put their calls on the rest, which may fall next. A zone or tier most of which is out makes no panic while another is
+// well: the other is there for that, and gets what the first cannot take.
+// Sources: Envoy, panic threshold of 50 %, and none while other priority levels can take the calls.
 func (p *plan) eject(members []Member) {
 	outliers := 0
 	out := make([]int, len(p.sections))
@@ -36,15 +36,12 @@ func (p *plan) eject(members []Member) {
 	}
 }
 
-// tooMany says whether the outliers are more than half of the members of those sections that are not down as a whole, or
-// all sections are. out counts them by section.
+// tooMany says whether there are sections in use, and more than half of each are outliers. out counts them by section.
 func (p *plan) tooMany(out []int) bool {
-	outliers, members := 0, 0
 	for at := range p.sections {
-		if s := &p.sections[at]; out[at] < s.inUse {
-			outliers += out[at]
-			members += s.inUse
+		if s := &p.sections[at]; s.inUse > 0 && 2*out[at] <= s.inUse {
+			return false
 		}
 	}
-	return members == 0 || 2*outliers > members
+	return true
 }

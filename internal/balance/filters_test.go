@@ -65,7 +65,7 @@ func (w *world) check(t interface{ Fatalf(string, ...any) }) {
 	}
 }
 
-// checkEjected says whether more are left out than half of those whose zone or tier is not out as a whole.
+// checkEjected says whether somebody is left out although more than half of each zone and tier would be.
 func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
 	type section struct {
 		far  bool
@@ -84,13 +84,13 @@ func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
 			others[at]++
 		}
 	}
-	out, in := 0, 0
 	for at, n := range others {
-		out += ejected[at]
-		in += n
+		if ejected[at] <= n {
+			return
+		}
 	}
-	if out > in {
-		t.Fatalf("%d are left out, %d not, in zones and tiers that are not out as a whole: %+v", out, in, w.pool.State())
+	if w.pool.State().Ejected > 0 {
+		t.Fatalf("more than half of each zone and tier are left out: %v, and not: %v", ejected, others)
 	}
 }
 

@@ -92,6 +92,16 @@ func (g *group) add(i int, t *Target, weight uint32) {
 
 func (g *group) all() *group { return g }
 
+// anyOf says whether any of the targets is in the group.
+func (g *group) anyOf(targets []*Target) bool {
+	for _, t := range targets {
+		if slices.Contains(g.targets, t) {
+			return true
+		}
+	}
+	return false
+}
+
 // tried says whether the member at a position has been tried.
 func (g *group) tried(at int, tried []*Target) bool {
 	return len(tried) != 0 && slices.Contains(tried, g.targets[at])

@@ -14,9 +14,9 @@ import "math"
 // Pool is an immutable set of members under a policy. The zero value is an empty pool. Safe for concurrent use.
 //
 // Members in use stand in groups, in this order: the caller's zone by tier, then all other zones by tier. Each group takes a
-// share of the calls; while all members are well, the first takes them all. A call that has tried every member of its group goes
-// on to the others in their order, and from there to the members that are not in use. Sticky alone looks past this order,
-// to a target that it already uses.
+// share of the calls; while all members are well, the first takes them all. A call that has tried two members in vain, or all of
+// its group, goes on to the others in their order, and from there to the members that are not in use. Sticky alone looks past
+// this order, to a target that it already uses.
 type Pool struct {
 	policy Policy
 	groups []picker
@@ -101,6 +101,13 @@ func (p *Pool) Len() int { return p.size }
 // Pick returns the index, in the slice NewPool was given, of a member that is not in tried, or -1 if none is left. It
 // does not count the pick: Target.Begin does. key is the hash of what Maglev goes by, see Key; 0 is none.
 func (p *Pool) Pick(now int64, key uint64, tried []*Target) int {
+	if len(tried) >= elsewhere {
+		if g := p.untried(tried); g != nil {
+			if i := pick(g, now, key, tried); i >= 0 {
+				return i
+			}
+		}
+	}
 	if p.ends != nil {
 		if i := pick(p.groups[p.draw(key)], now, key, tried); i >= 0 {
 			return i
@@ -112,6 +119,23 @@ func (p *Pool) Pick(now int64, key uint64, tried []*Target) int {
 		}
 	}
 	return -1
+}
+
+// elsewhere is how many members a call may try before one is picked from another zone or tier: what ails a whole zone would
+// otherwise take every attempt of each call until it is known of all its members.
+const elsewhere = 2
+
+// untried returns the first group of members in use of which none was tried; nil when there is none.
+func (p *Pool) untried(tried []*Target) picker {
+	for _, g := range p.groups {
+		if _, last := g.(*rest); last {
+			return nil
+		}
+		if !g.all().anyOf(tried) {
+			return g
+		}
+	}
+	return nil
 }
 
 // Due is when the pool should be built anew although nothing else has changed: an ejection ends, a weight grows, or a target

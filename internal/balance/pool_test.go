@@ -117,20 +117,20 @@ func TestWeightZeroIsNeverPicked(t *testing.T) {
 	}
 }
 
+// The third attempt goes elsewhere, and the next ones on from there: a zone may be down as a whole.
 func TestOwnZoneComesFirstThenLowerTiers(t *testing.T) {
 	members := membersIn("b1", "a2", "b0", "a0", "a2", "b1", "a0")
-	order := [][]int{{3, 6}, {1, 4}, {2}, {0, 5}} // by group, as asked from zone a
+	first, second, third, fourth := []int{3, 6}, []int{1, 4}, []int{2}, []int{0, 5} // by group, as asked from zone a
+	order := [][]int{first, first, second, third, fourth, second, fourth}
 	for _, policy := range policies {
 		p := balance.NewPool(balance.Config{Policy: policy.policy, Zone: "a"}, 0, members, nil)
 		var tried []*balance.Target
 		for _, group := range order {
-			for range group {
-				i := p.Pick(0, 0, tried)
-				if !slices.Contains(group, i) {
-					t.Fatalf("%s: pick %d after %d tried, want one of %v", policy.name, i, len(tried), group)
-				}
-				tried = append(tried, members[i].Target)
+			i := p.Pick(0, 0, tried)
+			if !slices.Contains(group, i) {
+				t.Fatalf("%s: pick %d after %d tried, want one of %v", policy.name, i, len(tried), group)
 			}
+			tried = append(tried, members[i].Target)
 		}
 		if got := p.Pick(0, 0, tried); got != -1 {
 			t.Errorf("%s: picked %d after all were tried", policy.name, got)
@@ -170,22 +170,28 @@ func TestManyTiersKeepTheirOrder(t *testing.T) {
 		members[i].Zone = string(rune('a' + i%2))
 	}
 	p := balance.NewPool(balance.Config{Policy: balance.RoundRobin, Zone: "a", Subset: balance.Off}, 0, members, nil)
-	var tried []*balance.Target
+	var tried, most []*balance.Target
 	last := -1
-	for range n {
+	for k := range n {
 		i := p.Pick(0, 0, tried)
 		rank := members[i].Tier
 		if members[i].Zone != "a" {
 			rank += 1000
 		}
+		if k == 51 { // two of the first and one of each other group were tried: from here on group by group
+			last = -1
+		}
 		if rank < last {
 			t.Fatalf("pick %d has rank %d, after one of rank %d", len(tried), rank, last)
 		}
 		last, tried = rank, append(tried, members[i].Target)
+		if rank < 48 {
+			most = append(most, members[i].Target)
+		}
 	}
 
 	p = balance.NewPool(balance.Config{Policy: balance.Random, Zone: "a", Subset: balance.Off}, 0, members, nil)
-	counts := share(t, p, 2000, n, tried[:n/2-10]...) // only the last tier of zone a is left: 48
+	counts := share(t, p, 2000, n, most...) // only the last tier of zone a is left: 48
 	for i, got := range counts {
 		if want := members[i].Tier == 48; want != (got > 100) {
 			t.Errorf("%d of 2000 picks for member %d of tier %d, want 200 for each of tier 48", got, i, members[i].Tier)

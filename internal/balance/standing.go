@@ -55,7 +55,7 @@ type State struct {
 	Subset   int  // of the usable ones, how many this caller's subset has; all when there is none
 	Starting int  // of the subset, how many start slowly
 	Ejected  int  // of the subset, how many are left out as outliers
-	Panic    bool // more than half of the subset are outliers, zones and tiers that are down as a whole apart; none is left out
+	Panic    bool // more than half of each group are outliers, so none is left out
 	Shadowed int  // members whose Standing.Shadow is not their Reason
 	Groups   []GroupState
 }

@@ -7,6 +7,13 @@ import "math/rand/v2"
 // member is drawn at random, by weight if the policy goes by weights, among those that will do and are not in tried. -1 if
 // there is none. Nothing is learnt, and nobody is asked, for such a pick.
 func (p *Pool) PickWhere(accept func(i int) bool, tried []*Target) int {
+	if len(tried) >= elsewhere {
+		if g := p.untried(tried); g != nil {
+			if i := p.where(g, accept, tried); i >= 0 {
+				return i
+			}
+		}
+	}
 	if p.ends != nil {
 		if i := p.where(p.groups[p.draw(0)], accept, tried); i >= 0 {
 			return i
