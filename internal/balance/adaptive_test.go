@@ -293,19 +293,54 @@ func TestAThousandCallersAtOnce(t *testing.T) {
 	}
 }
 
-func TestSlowStartDoesNotHoldBackThoseThatAnswer(t *testing.T) {
-	_, members := asked(4)
-	p := balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members[:2], nil)
-	p = balance.NewPool(balance.Config{Policy: balance.Adaptive}, 2*second, members, p) // two are new
-	counts := make([]int, 4)
-	for k := range 1000 {
-		now := 2*second + int64(k)*ms
+func TestSlowStartActsUnderProbes(t *testing.T) {
+	const picks = 20_000
+	members := membersOfWeights(5, equal)
+	for i := range members {
+		members[i].Probe = true
+	}
+	p := balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members[:4], nil)
+	p = balance.NewPool(balance.Config{Policy: balance.Adaptive}, 2*second, members, p) // the last one is new
+	counts, now := make([]int, 5), 2*second
+	for range picks {
+		counts[p.Pick(now, 0, nil)]++
 		for ask := p.Probe(now); ask >= 0; ask = p.Probe(now) {
 			p.Probed(now, ask, balance.Load{InFlight: 1, Latency: 10 * ms})
 		}
-		counts[p.Pick(now, 0, nil)]++
+		now += ms
 	}
-	if counts[2] < 200 || counts[3] < 200 {
-		t.Errorf("picks by member %v: the last two are new, but say that they are as fast as the others", counts)
+	want := p.Standing(2*second, 4).Share
+	if got := float64(counts[4]) / picks; want > 0.03 || got < 0.8*want || got > 1.25*want {
+		t.Errorf("picks by member %v: the last gets %.4f of them, stands at %.4f, and should start slowly", counts, got, want)
+	}
+}
+
+// Those that failed come last, and of them the one with the fewest in flight comes first.
+func TestOfThoseThatFailTheLeastLoadedIsPicked(t *testing.T) {
+	p, members := asked(6)
+	for i, m := range members {
+		m.Target.Begin(second)
+		m.Target.End(second, ms, balance.Result{Outcome: balance.Failure, Busy: true})
+		p.Probed(second, i, balance.Load{InFlight: 7 - i, Latency: ms})
+	}
+	if got := p.Pick(second, 0, nil); got != 5 {
+		t.Errorf("picked %d, want 5, which has the fewest in flight", got)
+	}
+}
+
+func TestNoLoadIsWorseThanToFail(t *testing.T) {
+	p, members := asked(4)
+	members[3].Weight = 2_000_000 // to each of the others one in flight is half a million times as much
+	p = balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members, nil)
+	for range 8 {
+		p.Probed(second, 3, balance.Load{Latency: ms}) // what is usual
+	}
+	members[3].Target.Begin(second)
+	members[3].Target.End(second, ms, balance.Result{Outcome: balance.Failure, Busy: true})
+	for i := range 4 {
+		p.Probed(second, i, balance.Load{InFlight: 16_000 * min(3-i, 1), Latency: ms})
+	}
+	if got := p.Pick(second, 0, nil); got == 3 {
+		t.Error("picked the one that asked to be left alone, as the others have much in flight")
 	}
 }

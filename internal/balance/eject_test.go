@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/muster-go/muster/internal/balance"
+	"github.com/muster-go/muster/internal/guard"
 )
 
 // fail makes an outlier of the member: five failures in a row.
@@ -220,5 +221,108 @@ func TestEjectionByAClockThatWasSetBackIsOver(t *testing.T) {
 	p := balance.NewPool(balance.Config{Policy: balance.Weighted}, 0, members, nil)
 	if got := p.Standing(0, 0); got.Reason != balance.InUse || p.Due() != math.MaxInt64 {
 		t.Errorf("standing %+v, due at %d, want in use", got, p.Due())
+	}
+}
+
+// A zone or tier of which most are out makes no panic while another is well: the other is there for that.
+func TestPanicIsWhenEveryZoneAndTierIsMostlyOut(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		own, out     int // members of the first zone or tier, and how many of them are outliers
+		other, worse int // of the second
+		panics       bool
+		share        float64 // of the calls, that the first gets
+	}{
+		{"all of the first", 3, 3, 3, 0, false, 0},
+		{"all of the first, which is larger", 6, 6, 2, 0, false, 0},
+		{"all of the first, and half of the second", 3, 3, 4, 2, false, 0},
+		{"most of the first", 6, 5, 3, 0, false, 1.4 / 6},
+		{"most of the first, and half of the second", 5, 4, 4, 2, false, 0.28 / 0.98},
+		{"all of the second", 4, 0, 4, 4, false, 1},
+		{"most of both", 3, 2, 3, 2, true, 1},
+		{"all of both", 3, 3, 3, 3, true, 1},
+		{"all of the first, and most of the second", 3, 3, 3, 2, true, 1},
+		{"one of one, in both", 1, 1, 1, 1, true, 1},
+		{"one of one", 1, 1, 1, 0, false, 0},
+		{"a hundred and one", 100, 100, 1, 0, false, 0},
+		{"more than a subset", 200, 200, 200, 0, false, 0},
+	} {
+		for _, tiers := range []bool{false, true} {
+			members := membersOfWeights(c.own+c.other, equal)
+			for i := range members {
+				members[i].Zone = "a"
+				switch second := i >= c.own; {
+				case second && tiers:
+					members[i].Tier = 1
+				case second:
+					members[i].Zone = "b"
+				}
+				if i < c.out || i >= c.own && i < c.own+c.worse {
+					fail(t, members[i], 0)
+				}
+			}
+			p := balance.NewPool(balance.Config{Policy: balance.Weighted, Zone: "a"}, second, members, nil)
+			s := p.State()
+			if s.Panic != c.panics || c.panics != (s.Ejected == 0) {
+				t.Errorf("%s, tiers %v: panic %v with %d ejected", c.name, tiers, s.Panic, s.Ejected)
+			}
+			if got := s.Groups[0].Share; math.Abs(got-c.share) > 1e-9 {
+				t.Errorf("%s, tiers %v: %.3f of the calls stay, want %.3f", c.name, tiers, got, c.share)
+			}
+		}
+	}
+}
+
+func TestOutliersThatAreNotInUseMakeNoPanic(t *testing.T) {
+	members := membersOfWeights(4, equal)
+	for i, m := range members {
+		fail(t, m, 0)
+		members[i].Weight = 0
+	}
+	p := balance.NewPool(balance.Config{Policy: balance.Weighted}, second, members, nil)
+	if s := p.State(); s.Panic || s.Ejected != 0 {
+		t.Errorf("all at weight 0: %+v", s)
+	}
+	members[0].Weight = 10
+	p = balance.NewPool(balance.Config{Policy: balance.Weighted}, second, members, p)
+	if s := p.State(); !s.Panic || p.Pick(second, 0, nil) != 0 {
+		t.Errorf("one at weight 10, and an outlier: %+v", s)
+	}
+}
+
+func TestAThirdAttemptGoesToAnotherZone(t *testing.T) {
+	members := membersIn("a0", "a0", "a0", "b0", "b0", "a1")
+	for _, policy := range policies {
+		if policy.policy == balance.Sticky {
+			continue // stays with one
+		}
+		p := balance.NewPool(balance.Config{Policy: policy.policy, Zone: "a"}, 0, members, nil)
+		var tried []*balance.Target
+		for k, want := range []string{"a0", "a0", "a1", "b0", "a0", "b0"} {
+			i := p.Pick(0, 0, tried)
+			if got := fmt.Sprint(members[i].Zone, members[i].Tier); got != want {
+				t.Errorf("%s: attempt %d goes to %s, want %s", policy.name, k+1, got, want)
+			}
+			tried = append(tried, members[i].Target)
+		}
+	}
+}
+
+func TestStandingSaysWhyItWasEjected(t *testing.T) {
+	members := membersOfWeights(4, equal)
+	fail(t, members[0], 0)
+	for range 2 {
+		members[1].Target.Begin(0)
+		members[1].Target.End(0, ms, balance.Result{Outcome: balance.Failure, Unreached: true})
+	}
+	p := balance.NewPool(balance.Config{}, second, members, nil)
+	later := balance.NewPool(balance.Config{}, 7*second, members, p)
+	for i, want := range []guard.Why{guard.Consecutive, guard.Unreached, guard.NotEjected, guard.NotEjected} {
+		if got := p.Standing(second, i).Why; got != want {
+			t.Errorf("member %d was ejected for %v, want %v", i, got, want)
+		}
+		if got := later.Standing(7*second, i).Why; got != want {
+			t.Errorf("member %d, back: was ejected for %v, want %v", i, got, want)
+		}
 	}
 }

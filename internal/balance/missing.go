@@ -46,7 +46,7 @@ func (p *plan) miss(now int64, members []Member, prev *Pool, number uint32) {
 			if place < 0 || t.listed.Load() == number {
 				continue
 			}
-			if weight := float64(k.weight) / fullWeight; k.reason == Draining {
+			if weight := float64(k.weight+k.held) / fullWeight; k.reason == Draining {
 				changes[place].left += weight
 			} else {
 				changes[place].lost += weight

@@ -22,6 +22,7 @@ type plan struct {
 // mark is what a plan makes of one member.
 type mark struct {
 	weight  uint32 // in fullWeight-ths
+	held    uint32 // what slow start has taken off it
 	section uint32 // index in sections
 	reason  Reason
 	phase   phase // when the plan began

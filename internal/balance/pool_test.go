@@ -25,6 +25,7 @@ var policies = []struct {
 	{"LeastRequest", balance.LeastRequest},
 	{"PeakEWMA", balance.PeakEWMA},
 	{"Adaptive", balance.Adaptive},
+	{"Maglev", balance.Maglev},
 }
 
 func membersOfWeights(n int, weight func(i int) int) []balance.Member {

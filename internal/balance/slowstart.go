@@ -115,17 +115,18 @@ func (p *plan) startSlowly(now int64, members []Member) {
 		whole := k.weight
 		k.reason = Starting
 		k.weight = whole / fullWeight * uint32(max(fullWeight*passed/slowSteps, leastWeight))
-		p.sections[k.section].slow += uint64(whole - k.weight)
+		k.held = whole - k.weight
+		p.sections[k.section].slow += uint64(k.held)
 		p.starting++
 		p.await(since, (passed+1)*step)
 	}
 	if p.starting > 1 {
-		p.hurry(members)
+		p.hurry()
 	}
 }
 
 // hurry gives those that start slowly more, in sections where too much is held back.
-func (p *plan) hurry(members []Member) {
+func (p *plan) hurry() {
 	ease := make([]float64, len(p.sections))
 	for at := range p.sections {
 		s := &p.sections[at]
@@ -137,10 +138,10 @@ func (p *plan) hurry(members []Member) {
 	}
 	for i := range p.marks {
 		if k := &p.marks[i]; k.reason == Starting {
-			whole := uint32(members[i].weight() * fullWeight)
-			held := uint32(float64(whole-k.weight) * ease[k.section])
-			k.weight = whole - held
-			p.sections[k.section].slow += uint64(held)
+			whole := k.weight + k.held
+			k.held = uint32(float64(k.held) * ease[k.section])
+			k.weight = whole - k.held
+			p.sections[k.section].slow += uint64(k.held)
 		}
 	}
 }
