@@ -201,6 +201,7 @@ func (a *adaptive) probe(now int64) int {
 // probed takes in what the member at a position answered.
 func (a *adaptive) probed(now int64, at int, l Load) {
 	if at < mostPositions {
+		a.probes.hear(float32(l.Latency))
 		a.probes.answer(a.report(now, at, l), float32(max(l.InFlight, 0))*a.unit[at])
 	}
 }
@@ -212,10 +213,14 @@ func (a *adaptive) overheard(now int64, at int, l Load) {
 	}
 }
 
-// report holds what a member says of its latency against what this client saw fail. A member that does not know it is
-// taken for an average one.
+// report holds what a member says of its latency against what this client saw fail. A member that does not know it, as it has
+// had too few requests, is taken for one like the others: for what they say, which is less than what this client saw at worst,
+// or it would never get the requests.
 func (a *adaptive) report(now int64, at int, l Load) report {
 	latency := float32(max(l.Latency, 0))
+	if latency == 0 {
+		latency = a.probes.usually()
+	}
 	if latency == 0 {
 		latency = a.expected(now)
 	}

@@ -76,6 +76,7 @@ func (p *probes) follow(before *probes) {
 	p.last.Store(before.last.Load())
 	p.scarce.Store(before.scarce.Load())
 	p.hot.Store(before.hot.Load())
+	p.usual.Store(before.usual.Load())
 	for i := range p.loads {
 		p.loads[i].Store(before.loads[i].Load())
 	}

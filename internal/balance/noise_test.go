@@ -93,6 +93,23 @@ func TestWeightsHoldWhenOnlyNoiseDiffers(t *testing.T) {
 	}
 }
 
+// Who had too few requests to know its latency is not measured by the worst that this client saw of the others.
+func TestWhoDoesNotKnowItsLatencyIsTakenForOneOfTheOthers(t *testing.T) {
+	p, members := asked(2)
+	latency(members[0].Target, second, 80*ms, balance.Success) // once; it says 10 ms
+	counts := make([]int, 2)
+	for k := range 1000 {
+		now := second + int64(k)*10*ms
+		counts[p.Pick(now, 0, nil)]++
+		for ask := p.Probe(now); ask >= 0; ask = p.Probe(now) {
+			p.Probed(now, ask, balance.Load{Latency: int64(1-ask) * 10 * ms})
+		}
+	}
+	if counts[1] < 350 {
+		t.Errorf("picks by member %v, want about half for the one that does not know", counts)
+	}
+}
+
 // An instance that has just started is slow for its first few calls; that must not be held against it for long.
 func TestAColdStartIsSoonForgotten(t *testing.T) {
 	for _, policy := range []balance.Policy{balance.Adaptive, balance.PeakEWMA} {

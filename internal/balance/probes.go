@@ -31,6 +31,8 @@ type probes struct {
 	next atomic.Uint32 // the slot after the newest answer, modulo the slots
 	hot  atomic.Uint32 // a float32: the load for its weight above which a member is hot
 
+	usual atomic.Uint32 // a float32: about the median of the latencies that are told, 0 before the first
+
 	loads [probeLoads]atomic.Uint32 // float32s: of the last answers, in turn
 	taken atomic.Uint32
 }
@@ -132,6 +134,23 @@ func (p *probes) answer(r report, load float32) {
 	slices.Sort(known[:n])
 	p.hot.Store(math.Float32bits(known[int(float64(n-1)*hotQuantile)]))
 }
+
+// hear takes in a latency that a member told; 0 is none. The median is found by going a step towards each.
+func (p *probes) hear(latency float32) {
+	const step = 1.1
+	switch usual := p.usually(); {
+	case latency <= 0:
+	case usual == 0:
+		p.usual.Store(math.Float32bits(latency))
+	case latency > usual:
+		p.usual.Store(math.Float32bits(min(usual*step, latency)))
+	default:
+		p.usual.Store(math.Float32bits(max(usual/step, latency)))
+	}
+}
+
+// usually is the latency that members tell, 0 while none has told one.
+func (p *probes) usually() float32 { return math.Float32frombits(p.usual.Load()) }
 
 // renew puts what a member says now in place of what it said before.
 func (p *probes) renew(r report) {
