@@ -139,7 +139,7 @@ func (l *Loop) second() *Attempt {
 	if !l.svc.retry(now) {
 		return nil
 	}
-	counted, err := l.svc.admit(now)
+	counted, err := l.svc.admit(now, false)
 	if err != nil {
 		return nil
 	}

@@ -40,7 +40,8 @@ type Loop struct {
 	n       int      // attempts begun
 	tried   [maxTries]*balance.Target
 	last    Result
-	open    bool // an attempt has begun and was not reported
+	judged  Outcome // what the last one is held to say of its instance
+	open    bool    // an attempt has begun and was not reported
 	ended   bool
 	once    sync.Once // of Finish
 }
@@ -107,7 +108,7 @@ func (l *Loop) Next() (*Attempt, error) {
 		l.svc = p.svc
 		l.svc.budget.Deposit(l.began)
 	}
-	counted, err := l.svc.admit(l.c.now())
+	counted, err := l.svc.admit(l.c.now(), l.n == 0)
 	if err != nil {
 		return nil, l.fail(err)
 	}
@@ -173,7 +174,7 @@ func (l *Loop) Again(res Result) bool {
 func (l *Loop) done(res Result) {
 	l.open = false
 	l.last = res
-	l.close(l.attempt, res)
+	l.judged = l.close(l.attempt, res)
 }
 
 // pace takes in how long an attempt took, for the calls after this one that may be hedged.
@@ -181,16 +182,21 @@ func (l *Loop) pace(a *Attempt) {
 	l.svc.pace.add(l.call.Method, l.c.now(), int64(a.pick.age()))
 }
 
-// close reports how an attempt went to everybody who counts.
-func (l *Loop) close(a *Attempt, res Result) {
+// close reports how an attempt went to everybody who counts, and returns what it is held to say of the instance.
+func (l *Loop) close(a *Attempt, res Result) (judged Outcome) {
 	took := a.pick.age()
-	a.pick.Done(res)
-	if l.svc.report(l.c.now(), a.counted, res.Outcome) {
+	fair := res
+	if res.Outcome == Failure && CodeOf(res.Err) == Timeout && took < a.pick.usual() {
+		fair.Outcome = Excluded // no instance can be blamed for what it had no time for
+	}
+	a.pick.Done(fair)
+	if l.svc.report(l.c.now(), a.counted, fair.Outcome) {
 		l.c.tripped(l.call.Service, l.svc)
 	}
 	s := l.attemptSpan(a.pick)
 	s.Outcome, s.Code, s.Tries, s.Took = res.Outcome, CodeOf(res.Err), a.Number, took
 	l.c.obs.End(a.Context, s)
+	return fair.Outcome
 }
 
 // Release frees the attempt's context. A transport calls it when nothing reads the answer any more; Next and End do too.
@@ -219,6 +225,9 @@ func (l *Loop) End() {
 		l.done(Result{Outcome: Excluded, Err: Canceled})
 	}
 	l.Release()
+	if l.n > 0 {
+		l.svc.settle(l.c.now(), l.judged)
+	}
 	s := l.span()
 	s.Outcome, s.Code, s.Tries, s.Took = l.last.Outcome, CodeOf(l.last.Err), l.n, time.Duration(l.c.now()-l.began)
 	l.c.obs.End(l.ctx, s)

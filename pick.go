@@ -25,7 +25,8 @@ type flight struct {
 	client *Client
 	pool   *pool
 	target *balance.Target
-	at     int // index among the members it was picked from
+	at     int  // index among the members it was picked from
+	asked  bool // the call can ask for loads
 	began  int64
 }
 
@@ -80,7 +81,7 @@ func (c *Client) pick(ctx context.Context, call *Call, tried []*balance.Target) 
 		c.ask(p, cs, now, call.Probe)
 	}
 	f := c.flight.Get().(*flight)
-	f.client, f.pool, f.target, f.at, f.began = c, p, m.target, i, now
+	f.client, f.pool, f.target, f.at, f.asked, f.began = c, p, m.target, i, call.Probe != nil, now
 	return Pick{Instance: m.in, Endpoint: m.end, flight: f, serial: f.serial.Load()}, nil
 }
 
@@ -90,7 +91,7 @@ func (p Pick) Done(res Result) {
 	if f == nil || !f.serial.CompareAndSwap(p.serial, p.serial+1) {
 		return
 	}
-	c, pool, t, at, began := f.client, f.pool, f.target, f.at, f.began
+	c, pool, t, at, asked, began := f.client, f.pool, f.target, f.at, f.asked, f.began
 	f.client, f.pool, f.target = nil, nil, nil
 	c.flight.Put(f)
 	now := c.now()
@@ -104,6 +105,11 @@ func (p Pick) Done(res Result) {
 		took = min(took, int64(res.Took))
 	}
 	stale := t.End(now, took, end)
+	if asked && res.Outcome == Success {
+		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t && cs.members[at].silence.answered(now) {
+			stale = true
+		}
+	}
 	if res.Load != (Load{}) {
 		stale = t.Tell(loadOf(res.Load)) || stale
 		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t { // unless the list is another by now
@@ -144,3 +150,6 @@ func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Targe
 
 // age is how long ago a pick was made.
 func (p Pick) age() time.Duration { return time.Duration(p.flight.client.now() - p.flight.began) }
+
+// usual is how long attempts at the instance take on the average; 0 when that is not known.
+func (p Pick) usual() time.Duration { return p.flight.target.Stats().Latency }

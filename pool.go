@@ -144,7 +144,7 @@ func (cs *candidates) choices() []balance.Member {
 		m := &cs.members[i]
 		choices[i] = balance.Member{
 			Target: m.target, Weight: m.weight, Capacity: m.capacity, Zone: m.in.Zone, Tier: m.in.Tier,
-			Probe: m.in.Metadata[ProbeKey] == "1" && !m.silence.mute.Load(),
+			Probe: m.in.Metadata[ProbeKey] == "1" && m.silence.muted.Load() == 0,
 		}
 	}
 	return choices

@@ -50,19 +50,40 @@ func (c *Client) missed(p *pool, m *member, err error) {
 	unreached := ResultOf(err).Unsent
 	switch code := CodeOf(err); {
 	case c.work.ctx.Err() != nil:
-	case unreached, code == Timeout, errors.Is(err, context.DeadlineExceeded):
-		if m.target.Miss(c.now(), unreached) {
+	case unreached:
+		if m.target.Miss(c.now()) {
 			c.learn(p)
 		}
-	case code == Unsupported && m.silence.mute.CompareAndSwap(false, true):
+	case code == Timeout, errors.Is(err, context.DeadlineExceeded):
+		m.silence.missed.Add(1)
+	case code == Unsupported && m.silence.muted.CompareAndSwap(0, max(c.now(), 1)):
 		c.learn(p)
 	}
 }
 
+// answered takes in that a call went well, and says whether that changes who can be asked. One that answers calls and not probes
+// counts as one that cannot, for a minute; the few calls that go to everybody in any case find it.
+func (s *silence) answered(now int64) (changed bool) {
+	switch muted := s.muted.Load(); {
+	case muted == 0:
+		return s.missed.Load() >= missedMost && s.muted.CompareAndSwap(0, max(now, 1))
+	case now-muted < int64(muteFor) || !s.muted.CompareAndSwap(muted, 0):
+		return false
+	}
+	s.end()
+	return true
+}
+
+const (
+	missedMost = 2 // probes, each given probeTimeout
+	muteFor    = time.Minute
+)
+
 // silence is since when an instance owes answers to probes.
 type silence struct {
-	since atomic.Int64 // 0: it owes none
-	mute  atomic.Bool  // it declares that it can be asked, and cannot
+	since  atomic.Int64 // 0: it owes none
+	missed atomic.Int32 // probes not answered in time, since the last that was
+	muted  atomic.Int64 // since when it counts as one that cannot be asked, though it declares that it can; 0: it does not
 }
 
 // ask says whether to ask now. One that does not answer is asked about once in probeTimeout: each probe of a process that
@@ -84,6 +105,9 @@ func (s *silence) ask(now int64) bool {
 func (s *silence) end() {
 	if s.since.Load() != 0 {
 		s.since.Store(0)
+	}
+	if s.missed.Load() != 0 {
+		s.missed.Store(0)
 	}
 }
 

@@ -93,7 +93,13 @@ func TestAnInstanceThatDoesNotAnswerIsSeldomAsked(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				p.Done(muster.Result{})
+				mu.Lock()
+				res := muster.Result{}
+				if still && p.Instance.ID == orders(2).ID {
+					res = muster.Result{Outcome: muster.Failure, Err: muster.Timeout}
+				}
+				mu.Unlock()
+				p.Done(res)
 			}
 			mu.Lock()
 			defer mu.Unlock()

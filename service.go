@@ -33,10 +33,11 @@ func newService(modes *Modes) *service {
 // admit says whether an attempt may be made; after nil, report must be called once with counted.
 //
 // In mode Shadow an attempt that would have been refused is made all the same. The breaker must not hear of it, which would
-// take it for the one trial of a half-open state: counted is false then. The throttle hears of every attempt that is made.
+// take it for the one trial of a half-open state: counted is false then. The throttle is asked once for a call, at its first
+// attempt; the budget bounds what follows.
 //
 // Errors: Rejected.
-func (s *service) admit(now int64) (counted bool, err error) {
+func (s *service) admit(now int64, first bool) (counted bool, err error) {
 	if s.modes.Breaker != Off && !s.breaker.Allow(now) {
 		s.refused.Add(1)
 		st := s.breaker.State(now)
@@ -45,6 +46,9 @@ func (s *service) admit(now int64) (counted bool, err error) {
 		}
 	} else {
 		counted = s.modes.Breaker != Off
+	}
+	if !first {
+		return counted, nil
 	}
 	switch s.modes.Throttle {
 	case Enforce:
@@ -83,10 +87,15 @@ func (s *service) report(now int64, counted bool, o Outcome) (changed bool) {
 		}
 		return false
 	}
-	if s.modes.Throttle != Off {
+	return counted && s.breaker.Done(now, o == Success)
+}
+
+// settle tells the throttle how a call ended of which an attempt was made. It hears of calls, not of attempts: an instance that
+// fails, and whose calls go well at another one, is no reason to hold any back.
+func (s *service) settle(now int64, o Outcome) {
+	if s.modes.Throttle != Off && o != Excluded {
 		s.throttle.Done(now, o == Success)
 	}
-	return counted && s.breaker.Done(now, o == Success)
 }
 
 // retry takes one repeated attempt from the budget.

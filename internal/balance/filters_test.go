@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/muster-go/muster/internal/balance"
+	"github.com/muster-go/muster/internal/guard"
 )
 
 var allPolicies = []balance.Policy{
@@ -65,7 +66,7 @@ func (w *world) check(t interface{ Fatalf(string, ...any) }) {
 	}
 }
 
-// checkEjected says whether somebody is left out although more than half of each zone and tier would be.
+// checkEjected says whether somebody who can be reached is left out although more than half of those in each zone and tier would be.
 func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
 	type section struct {
 		far  bool
@@ -77,9 +78,11 @@ func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
 		if w.config.Tiers == balance.Enforce {
 			at.tier = m.Tier
 		}
-		switch w.pool.Standing(w.now, i).Reason {
+		switch s := w.pool.Standing(w.now, i); s.Reason {
 		case balance.Ejected:
-			ejected[at]++
+			if s.Why != guard.Unreached {
+				ejected[at]++
+			}
 		case balance.InUse, balance.Starting, balance.ReserveTier, balance.ReserveZone:
 			others[at]++
 		}
@@ -89,7 +92,7 @@ func (w *world) checkEjected(t interface{ Fatalf(string, ...any) }) {
 			return
 		}
 	}
-	if w.pool.State().Ejected > 0 {
+	if len(ejected) > 0 {
 		t.Fatalf("more than half of each zone and tier are left out: %v, and not: %v", ejected, others)
 	}
 }

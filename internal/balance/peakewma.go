@@ -23,6 +23,7 @@ type peakEWMA struct {
 const (
 	revisitEvery = 100     // picks; the share of them that goes to members for having waited
 	revisitOf    = 5       // members, of which the one that waited longest is picked
+	betterOf     = 16      // draws to find one that is well
 	priorOf      = 64      // members at most whose latencies the median is taken of
 	priorTicks   = 1 << 13 // about 1 s: how long a median stands
 )
@@ -39,7 +40,22 @@ func (p *peakEWMA) pick(now int64, _ uint64, tried []*Target) int {
 	if n%revisitEvery == 1 {
 		return int(p.index[p.overdue(now, first)])
 	}
-	return int(p.index[p.sooner(now, first, second)])
+	at := p.sooner(now, first, second)
+	if p.targets[at].isBad(now) {
+		at = p.better(at, now, tried)
+	}
+	return int(p.index[at])
+}
+
+// better looks for a member that is well in place of one that is not: where most of them are unwell two draws often meet no
+// other.
+func (p *peakEWMA) better(at int, now int64, tried []*Target) int {
+	for range betterOf {
+		if other := p.draw(tried); other >= 0 && !p.targets[other].isBad(now) {
+			return other
+		}
+	}
+	return at
 }
 
 // sooner returns second if that seems to answer sooner, else first.

@@ -27,6 +27,7 @@ type mark struct {
 	reason  Reason
 	phase   phase // when the plan began
 	outlier bool
+	gone    bool // an outlier that cannot be reached
 }
 
 // section is what a plan makes of one (zone, tier).
@@ -77,7 +78,7 @@ func (p *plan) filter(c *Config, now int64, members []Member, calm, outliers, se
 		p.draw(c.Seed, members)
 	}
 	if c.Ejection == Enforce && outliers {
-		p.eject(members)
+		p.eject(now, members)
 	}
 	if !calm && !p.rehearsal {
 		p.age(now, members, seasoned)

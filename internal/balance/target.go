@@ -96,10 +96,23 @@ func (t *Target) Begin(now int64) {
 	t.lastUsed.Store(now)
 }
 
-// inFlight is how many attempts have begun and not ended: what has ended is read first, so that it is never less than none.
+// inFlight is how many attempts have begun and not ended: what has ended is read first, so that it is never less than none. It
+// is too many by those that pass in between.
 func (t *Target) inFlight() int64 {
 	ended := t.successes.Load() + t.failures.Load() + t.excluded.Load()
 	return t.begun.Load() - ended
+}
+
+// steady is inFlight read until nothing ended in between, or a few times.
+func (t *Target) steady() (n int64) {
+	for range 8 {
+		ended := t.successes.Load() + t.failures.Load() + t.excluded.Load()
+		n = t.begun.Load() - ended
+		if t.successes.Load()+t.failures.Load()+t.excluded.Load() == ended {
+			break
+		}
+	}
+	return n
 }
 
 // Hold keeps the target as busy as an attempt does, for what an attempt leaves behind, such as a connection. Each Hold is
@@ -136,11 +149,10 @@ func (t *Target) End(now, took int64, res Result) (stale bool) {
 	return stale
 }
 
-// Miss counts a question that was not answered: unreached if nobody was there to be asked. It reports whether pools that
-// hold the target should be built anew, as End does: nobody calls a target that does not answer, so its calls could not
-// show that it is an outlier.
-func (t *Target) Miss(now int64, unreached bool) (stale bool) {
-	return t.outlier.Failure(now, unreached, t.successes.Load(), t.failures.Load())
+// Miss counts a question that reached nobody. It reports whether pools that hold the target should be built anew, as End
+// does: nobody calls a target that does not answer, so its calls could not show that it is gone.
+func (t *Target) Miss(now int64) (stale bool) {
+	return t.outlier.Failure(now, true, t.successes.Load(), t.failures.Load())
 }
 
 // Tell takes in what the target says of itself. It reports whether pools that hold it should be built anew: it began or
@@ -150,7 +162,7 @@ func (t *Target) Tell(l Load) (stale bool) { return t.draining.Swap(l.Draining) 
 // Stats reads the counters.
 func (t *Target) Stats() Stats {
 	return Stats{
-		InFlight:  t.inFlight(),
+		InFlight:  t.steady(),
 		Successes: t.successes.Load(),
 		Failures:  t.failures.Load(),
 		Excluded:  t.excluded.Load(),

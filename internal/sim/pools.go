@@ -119,7 +119,7 @@ func (p *probingPools) Probed(now int64, server int32, l Load) {
 }
 
 func (p *probingPools) Missed(now int64, server int32) {
-	if at := p.at(server); at.target != nil && at.target.Miss(now, true) {
+	if at := p.at(server); at.target != nil && at.target.Miss(now) {
 		p.rebuild(now)
 	}
 }
