@@ -192,8 +192,13 @@ func FuzzPool(f *testing.F) {
 			known[i].Zone, known[i].Tier, known[i].Probe = []string{"a", "b"}[i%2], i/8, i%3 == 0
 		}
 		w := &world{config: balance.Config{Zone: "a"}, members: slices.Clone(known[:8])}
-		if len(history) > 0 {
+		if len(history) > 2 { // its first three bytes are the configuration
 			w.config.Policy = allPolicies[int(history[0])%len(allPolicies)]
+			for n, mode := range []*balance.Mode{
+				&w.config.Zones, &w.config.Tiers, &w.config.Ejection, &w.config.SlowStart, &w.config.Subset,
+			} {
+				*mode = balance.Mode(int(history[1+n/3]) >> (n % 3 * 2) % 3)
+			}
 		}
 		w.rebuild()
 		for _, b := range history {
@@ -222,9 +227,10 @@ func (w *world) play(act, whom int, known []balance.Member) {
 		w.members = slices.Clone(known[whom:min(whom+8, len(known))])
 		w.rebuild()
 	case 1: // a weight changes
-		if whom < len(w.members) {
-			w.members[whom].Weight = (w.members[whom].Weight + 10) % 30
-			w.members[whom].Capacity = 10
+		if at := whom % 8; at < len(w.members) {
+			m := &w.members[at]
+			next := map[int]int{0: 10, 10: 20, 20: math.MaxInt, math.MaxInt: 1 << 21, 1 << 21: -1, -1: math.MinInt}
+			m.Weight, m.Capacity = next[m.Weight], []int{10, math.MaxInt}[whom/8]
 		}
 		w.rebuild()
 	case 2:
@@ -245,15 +251,32 @@ func (w *world) play(act, whom int, known []balance.Member) {
 			w.members[i].Target.Begin(w.now)
 			w.begun = append(w.begun, w.members[i].Target)
 		}
+		if i := w.pool.PickWhere(func(i int) bool { return i%3 != whom%3 }, nil); i >= 0 && (i%3 == whom%3 || i >= len(w.members)) {
+			panic("picked one that will not do")
+		}
 		if i := w.pool.Probe(w.now); i >= 0 {
-			w.pool.Probed(w.now, i, balance.Load{InFlight: whom, Latency: int64(whom-3) * ms})
+			load := balance.Load{InFlight: whom, Latency: int64(whom-3) * ms}
+			if whom == 15 {
+				load = balance.Load{InFlight: math.MaxInt, Latency: math.MaxInt64}
+			}
+			w.pool.Probed(w.now, i, load)
+			w.pool.Told(w.now, i, load)
 		}
 	default: // the oldest ends
 		if len(w.begun) == 0 {
 			return
 		}
 		res := balance.Result{Outcome: balance.Outcome(act % 3), Unreached: whom > 12, Busy: whom == 5, After: int64(whom-6) * second}
-		if w.begun[0].End(w.now, int64(whom)*10*ms, res) {
+		took := int64(whom) * 10 * ms
+		switch whom { // the clock was set meanwhile
+		case 13:
+			took = math.MinInt64
+		case 14:
+			took = math.MaxInt64
+		case 15:
+			took = -3600 * second
+		}
+		if w.begun[0].End(w.now, took, res) {
 			w.rebuild()
 		}
 		w.begun = w.begun[1:]

@@ -78,7 +78,7 @@ func TestKeysAreSharedByWeight(t *testing.T) {
 	} {
 		members := named(w.n, w.weight)
 		p := byKey(members, nil)
-		const keys = 100_000
+		keys := fewer(100_000)
 		counts := make([]int, w.n)
 		for k := range keys {
 			counts[p.Pick(0, key(k), nil)]++
@@ -88,9 +88,9 @@ func TestKeysAreSharedByWeight(t *testing.T) {
 			total += float64(m.Weight)
 		}
 		for i, m := range members {
-			want := keys * float64(m.Weight) / total
+			want := float64(keys) * float64(m.Weight) / total
 			// An entry of the table more or less, and five deviations of the keys drawn.
-			if off := math.Abs(float64(counts[i]) - want); off > 2*keys/65537.0+5*math.Sqrt(want) {
+			if off := math.Abs(float64(counts[i]) - want); off > 2*float64(keys)/65537+5*math.Sqrt(want) {
 				t.Errorf("%s: weight %d has %d of %d keys, want %.0f", w.name, m.Weight, counts[i], keys, want)
 			}
 		}

@@ -12,7 +12,8 @@ import (
 //
 // Newcomers make up for it, also those that came before: where the new ones are listed first and the old ones then go without
 // a word, nothing is lost. So less than nothing may be missing, at most as much as was there before the newcomers. That is
-// forgotten sooner: whoever is lost long after somebody came was hardly replaced by them.
+// forgotten sooner: whoever is lost long after somebody came was hardly replaced by them. Members that are back only make up for
+// what is missing already, most likely themselves: a list that flaps loses nobody, and gains nobody.
 type missing struct {
 	weight float64 // less than 0: of newcomers that may have come for others
 	at     int64   // as of then
@@ -27,17 +28,25 @@ const (
 
 // change is what has become of a section since the pool before.
 type change struct {
-	lost, left, come float64 // weight: gone without a word, gone in order, new
+	lost, left, come, back float64 // weight: gone without a word, gone in order, new, listed again
 }
 
 // miss finds out what the sections lack. prev is the pool before; its members that are no longer listed bear another
 // number than this one.
 func (p *plan) miss(now int64, members []Member, prev *Pool, number uint32) {
-	for i := range members {
-		members[i].Target.listed.Store(number)
-	}
 	places := p.missLike(prev.plan)
 	changes := make([]change, len(p.sections))
+	for i := range members {
+		k := &p.marks[i]
+		before := members[i].Target.listed.Swap(number)
+		switch weight := float64(members[i].weight()); {
+		case k.reason == Weightless:
+		case k.phase == unseen:
+			changes[k.section].come += weight
+		case before != prev.number:
+			changes[k.section].back += weight
+		}
+	}
 	for _, g := range prev.groups {
 		g := g.all()
 		for at, t := range g.targets {
@@ -51,11 +60,6 @@ func (p *plan) miss(now int64, members []Member, prev *Pool, number uint32) {
 			} else {
 				changes[place].lost += weight
 			}
-		}
-	}
-	for i := range p.marks {
-		if k := &p.marks[i]; k.phase == unseen && k.reason != Weightless {
-			changes[k.section].come += float64(members[i].weight())
 		}
 	}
 	for was, place := range places {
@@ -91,6 +95,8 @@ func (m *missing) add(now int64, c change, before float64) {
 	weight := m.as(now) + c.lost - c.come
 	if weight < 0 {
 		weight = max(min(weight+c.left, 0), -before)
+	} else {
+		weight = max(weight-c.back, 0)
 	}
 	m.weight, m.at = weight, now
 }

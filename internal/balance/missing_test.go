@@ -105,6 +105,24 @@ func TestWhoCameLongBeforeMakesUpForNobody(t *testing.T) {
 	}
 }
 
+// The same two leave and are back, again and again.
+func TestAFlappingListLosesNobody(t *testing.T) {
+	c := balance.Config{Policy: balance.Weighted, Zone: "a"}
+	members := twoZones(6, 6)
+	p := balance.NewPool(c, 0, members, nil)
+	for n := range 200 {
+		now := int64(n) * 100 * ms
+		p = balance.NewPool(c, now, members[2:], p)
+		if got := far(p); got < 0.05 || got > 0.08 { // four of six, times 1.4
+			t.Fatalf("flap %d: %.3f of the calls leave the zone while two are gone, want 0.067", n, got)
+		}
+		p = balance.NewPool(c, now+50*ms, members, p)
+		if got := far(p); got != 0 {
+			t.Fatalf("flap %d: %.3f of the calls leave the zone when they are back", n, got)
+		}
+	}
+}
+
 // Where nobody was before, nobody is replaced.
 func TestTheFirstOfAZoneMakeUpForNobody(t *testing.T) {
 	c := balance.Config{Policy: balance.Weighted, Zone: "a"}
@@ -152,7 +170,7 @@ func TestWhatIsMissingSurvivesAClockThatIsSetBack(t *testing.T) {
 
 // Each is alone in its tier: what is missing is looked up for all of them at once.
 func TestManyTiersAreMissedInOneGo(t *testing.T) {
-	const n = 20_000
+	n := fewer(20_000)
 	c := balance.Config{Policy: balance.Weighted}
 	all := membersOfWeights(2*n, equal)
 	for i := range all {

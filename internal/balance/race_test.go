@@ -2,5 +2,5 @@
 
 package balance_test
 
-// underRace says that the race detector is on: everything takes ten times as long, so counts are shorter.
+// underRace says that the race detector is on, which makes everything ten times as slow.
 const underRace = true

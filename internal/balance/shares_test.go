@@ -8,11 +8,13 @@ import (
 	"github.com/muster-go/muster/internal/balance"
 )
 
+// Policies that go by weights. Maglev is one without a key only: with keys the shares are those of the keys, see
+// TestKeysAreSharedByWeight, and calls follow their keys.
 var byWeight = []struct {
 	name   string
 	policy balance.Policy
 	probe  func(i int) bool
-	lots   bool // shares are as by lot: no walk is spent evenly
+	lots   bool // shares are as by lot: which answers are spent depends on the draws of others
 }{
 	{"Weighted", balance.Weighted, nobody, false},
 	{"LeastRequest", balance.LeastRequest, nobody, false},
@@ -26,14 +28,16 @@ var byWeight = []struct {
 func nobody(int) bool { return false }
 
 // TestEquallyFastTargetsGetTheSharesOfTheirWeights plays calls that all take as long, so that a constant number is in flight,
-// and counts. The promise is 2 % over a million; what holds over fewer holds over more, as the walks never drift.
+// and counts a million: each share is within 2 % of what the weight says, or, at weight 1, within 6 picks of 198, as who is busy
+// when it is drawn is chance. Where some can be asked and others cannot, it is as in a lottery, within five deviations: 2 % for
+// a member that gets 60,000 calls.
 func TestEquallyFastTargetsGetTheSharesOfTheirWeights(t *testing.T) {
+	calls, few := 1_000_000, 6.0
+	if underRace {
+		calls, few = 10_000, 30 // a short form
+	}
 	for _, policy := range byWeight {
-		for _, inFlight := range []int{0, 100} {
-			calls := 300_000
-			if policy.lots {
-				calls = 100_000
-			}
+		for _, inFlight := range []int{0, 10, 100} {
 			t.Run(fmt.Sprintf("%s/%d in flight", policy.name, inFlight), func(t *testing.T) {
 				t.Parallel()
 				members := membersOfWeights(100, func(i int) int { return 1 + i })
@@ -43,9 +47,9 @@ func TestEquallyFastTargetsGetTheSharesOfTheirWeights(t *testing.T) {
 				counts := played(balance.Config{Policy: policy.policy}, members, calls, inFlight)
 				for i, got := range counts {
 					want := float64(calls) * float64(1+i) / 5050
-					most := max(0.02*want, 15) // who is busy when a light one is drawn is chance
+					most := max(0.02*want, few)
 					if policy.lots {
-						most = max(0.02*want, 5*math.Sqrt(want)) // five deviations
+						most = max(most, 5*math.Sqrt(want))
 					}
 					if math.Abs(float64(got)-want) > most {
 						t.Errorf("weight %d: %d picks, want %.0f", 1+i, got, want)
