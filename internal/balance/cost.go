@@ -126,7 +126,7 @@ func (t *Target) cost(now int64, prior float32) float32 {
 // after a few seconds what the target says stands again.
 func (t *Target) surplus(now int64, says float32) float32 {
 	peak := average(t.peak.Load())
-	if peak.value() < muchLonger*says {
+	if peak.value() < muchLonger*(says+trifle) {
 		return 0
 	}
 	age := int64(max(int32(uint32(now>>tickBits)-peak.ticks()), 0)) << tickBits

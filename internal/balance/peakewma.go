@@ -76,7 +76,7 @@ func (p *peakEWMA) sooner(now int64, first, second int) int {
 
 const (
 	alike  = 1.5          // the costs of two members that differ by less than this factor say nothing
-	trifle = float32(2e6) // ns: nor do differences well below this
+	trifle = float32(5e6) // ns: nor do differences well below this
 )
 
 func (p *peakEWMA) cost(now int64, at int) float32 {

@@ -218,7 +218,7 @@ func (r report) at() int       { return int(r&mostPositions) - 1 }
 func (r report) inFlight() int { return int(r >> inFlightShift & mostInFlight) }
 func (r report) uses() int     { return int(r >> usesShift & 7) }
 func (r report) bad() bool     { return r&badBit != 0 }
-func (r report) idle() bool    { return r.inFlight() <= 1 }
+func (r report) idle() bool    { return r.inFlight() <= 2 } // nearly, so that chance does not decide
 func (r report) pace() int     { return int(r >> latencyShift & mostPace) }
 
 // age is in ticks. An answer from a future that a clock set back has left behind is as old as can be.
