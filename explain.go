@@ -30,7 +30,7 @@ type Standing struct {
 	Score     float64       // what the policy compares, lower is better; 0 where it compares nothing
 	Ejected   time.Duration // for how much longer it is left alone because it kept failing; 0: it is not
 	Would     string        // what it would be if everything in mode Shadow were enforced; "" when that is the same
-	Local     bool          // in the client's own zone
+	Local     bool          // in the client's own zone, or it has none
 	Stats     TargetStats
 }
 

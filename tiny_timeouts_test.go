@@ -8,6 +8,7 @@ import (
 	"github.com/muster-go/muster"
 )
 
+// It takes some seconds until it is known how long calls take.
 func TestCallsWithTinyTimeoutsLeaveTheOthersAlone(t *testing.T) {
 	calling(t, nil, three(), func(t *testing.T, f *fake, c *muster.Client) {
 		failed := 0
@@ -24,13 +25,13 @@ func TestCallsWithTinyTimeoutsLeaveTheOthersAlone(t *testing.T) {
 					return 0, ctx.Err()
 				}
 			})
-			if err != nil && i%2 == 1 {
+			if err != nil && i%2 == 1 && i > 3000 {
 				failed++
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
-		if failed > 150 {
-			t.Errorf("half of the calls have 1 ms for what takes 5: %d of the 3000 others, which have a second, fail; %+v", failed, *c.Explain("orders").State)
+		if failed > 75 {
+			t.Errorf("half of the calls have 1 ms for what takes 5: %d of the later 1500 others, which have a second, fail; %+v", failed, *c.Explain("orders").State)
 		}
 	})
 }

@@ -199,7 +199,7 @@ func (a *act) planForce(found []running, force muster.Force) []forcing {
 				continue
 			}
 			before := client.Explanation.Breaker
-			if before.Mode == "off" || before.Force == force.String() && (before.Why == a.why || force == muster.Auto) {
+			if before.Mode == "off" || before.Force == force.String() && (a.why == "" || before.Why == a.why || force == muster.Auto) {
 				continue
 			}
 			after := debugwire.Breaker{State: force.String(), Force: force.String(), Mode: before.Mode, By: a.c.text("by"), Why: a.why}

@@ -21,11 +21,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	driver, err := open.Open(os.Args[1], nil) // muster://127.0.0.1:8761
+	if len(os.Args) != 3 {
+		log.Fatal("usage: caller REGISTRY SERVICE, as in: caller muster://127.0.0.1:8761 hello")
+	}
+	driver, err := open.Open(os.Args[1], nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	client := muster.NewClient(muster.New(driver, nil), &muster.ClientOptions{Service: "caller"})
+	client := muster.NewClient(muster.New(driver, nil), &muster.ClientOptions{Service: "caller", Timeout: time.Second})
 	socket, err := debug.Listen(os.Getenv("MUSTER_DEBUG"), debug.NewHandler(client))
 	if err != nil {
 		log.Fatal(err)
