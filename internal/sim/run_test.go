@@ -10,7 +10,11 @@ import (
 
 func TestRandomArrivalsWaitAsQueueingTheorySays(t *testing.T) {
 	t.Parallel()
-	for _, load := range []float64{0.5, 0.8} {
+	loads := []float64{0.5, 0.8}
+	if UnderRace {
+		loads = loads[:1]
+	}
+	for _, load := range loads {
 		s := Scenario{Name: "M/M/4", Demand: load * servers, script: equal().script}
 		r := Run(Cell{Scenario: s, Picker: anywhere(), Clients: 10, Seed: 1, Length: 3 * time.Second})
 		want := float64(2*near+meanWork) + meanWait(load)
@@ -48,7 +52,7 @@ func TestEveryCallEndsOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
 	for _, s := range Scenarios() {
 		for _, p := range Pickers() {
-			r := newRun(Cell{Scenario: s, Picker: p, Clients: 6, Seed: 1, Length: time.Second / 10})
+			r := newRun(Cell{Scenario: s, Picker: p, Clients: 6, Seed: 1, Length: brief()})
 			for r.step() {
 			}
 			if r.result.Begun == 0 || r.result.Ended != r.result.Begun {
@@ -71,7 +75,7 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	t.Parallel()
 	for _, s := range Scenarios() {
 		for _, p := range []Picker{Oracle(), LeastRequest()} {
-			cell := Cell{Scenario: s, Picker: p, Clients: 50, Seed: 7, Length: time.Second / 10, Timeline: true}
+			cell := Cell{Scenario: s, Picker: p, Clients: 50, Seed: 7, Length: brief(), Timeline: true}
 			first, second := Run(cell), Run(cell)
 			if !reflect.DeepEqual(first, second) {
 				t.Errorf("%s, %s: p99 %v, then %v", s.Name, p.Name, first.Latency.Quantile(0.99), second.Latency.Quantile(0.99))
@@ -88,7 +92,7 @@ func TestCallsComeAtTheSameTimesWhateverThePicker(t *testing.T) {
 	t.Parallel()
 	begun := int64(0)
 	for _, p := range Pickers() {
-		r := Run(Cell{Scenario: equal(), Picker: p, Clients: 50, Seed: 3, Length: time.Second / 10})
+		r := Run(Cell{Scenario: equal(), Picker: p, Clients: 50, Seed: 3, Length: brief()})
 		if begun != 0 && r.Begun != begun {
 			t.Errorf("%s: %d calls, others had %d", p.Name, r.Begun, begun)
 		}
@@ -137,6 +141,14 @@ func TestRunsAllocateNothingPerCall(t *testing.T) {
 			t.Errorf("%s: %v allocations in 20000 events", p.Name, got)
 		}
 	}
+}
+
+// brief is long enough for something to happen in each scenario.
+func brief() time.Duration {
+	if UnderRace {
+		return time.Second / 40
+	}
+	return time.Second / 10
 }
 
 // anywhere picks at random, by the seed.
