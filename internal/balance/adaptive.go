@@ -11,7 +11,7 @@ import "math"
 // asked is not picked.
 //
 // While there are no fresh answers it picks as peakEWMA does. Where only some members can be asked, those are compared
-// with the others by what this client measured of both.
+// with the others by what this client measured of both; shares then follow the weights as a lottery does, not evenly.
 type adaptive struct {
 	peakEWMA
 	probes *probes
