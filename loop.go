@@ -186,7 +186,7 @@ func (l *Loop) pace(a *Attempt) {
 func (l *Loop) close(a *Attempt, res Result) (judged Outcome) {
 	took := a.pick.age()
 	fair := res
-	if res.Outcome == Failure && CodeOf(res.Err) == Timeout && took < a.pick.usual() {
+	if res.Outcome == Failure && CodeOf(res.Err) == Timeout && took < a.pick.enough() {
 		fair.Outcome = Excluded // no instance can be blamed for what it had no time for
 	}
 	a.pick.Done(fair)

@@ -151,5 +151,5 @@ func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Targe
 // age is how long ago a pick was made.
 func (p Pick) age() time.Duration { return time.Duration(p.flight.client.now() - p.flight.began) }
 
-// usual is how long attempts at the instance take on the average; 0 when that is not known.
-func (p Pick) usual() time.Duration { return p.flight.target.Stats().Latency }
+// enough is how long an attempt must be given for its timeout to say something of the instance.
+func (p Pick) enough() time.Duration { return p.flight.target.Enough() }

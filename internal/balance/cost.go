@@ -121,6 +121,12 @@ func (t *Target) cost(now int64, prior float32) float32 {
 	return cost
 }
 
+// Enough is how long an attempt must be given before its failure to end says anything: as long as one took lately, but at the
+// most four times as long as on the average; 0 while that is not known.
+func (t *Target) Enough() time.Duration {
+	return time.Duration(min(average(t.peak.Load()).value(), 4*average(t.latency.Load()).value()))
+}
+
 // surplus is how much longer this client's own attempts took a moment ago than a target says: one that has just become slow
 // and is idle for it, or that knows too little of itself, tells what was. Calls differ, so it must be many times as long, and
 // after a few seconds what the target says stands again.
