@@ -62,6 +62,14 @@ type Result struct {
 	Load    Load          // what it said of itself beside its answer
 }
 
+// Load is what a server says of itself, beside an answer or when it is asked: how busy it is. Clients choose by it. It is a
+// claim of the server's. The zero value says nothing.
+type Load struct {
+	InFlight int           // requests inside, waiting ones included
+	Latency  time.Duration // median of the requests that came while about as many were inside; 0: the server does not know
+	Draining bool          // it is about to stop: call another one
+}
+
 // ResultOf derives a Result from an error. No error is a Success. A connection that could not be made, and Rejected, are
 // Failures that were not sent. Unavailable, Timeout, Exhausted, Internal and errors without a code are Failures that may have
 // run. Everything else (Invalid, Denied, NotFound, Canceled, …) says nothing about the instance: Excluded.

@@ -3,11 +3,7 @@ package muster
 import (
 	"context"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/muster-go/muster/internal/guard"
 )
 
 // Hedged runs try for the attempt that Next has begun. If the call may be hedged, it is safe, and try takes longer than 95 of
@@ -86,7 +82,7 @@ func (r *race[T]) run(wait time.Duration) (T, Result) {
 		return r.won(<-r.ends)
 	}
 	l.overtaken(other)
-	l.c.work.beside(func() { // enter keeps Close from having returned
+	l.c.work.all.Go(func() { // enter keeps Close from having returned
 		if rest := <-r.ends; r.late != nil && rest.panicked == nil {
 			r.late(rest.value)
 		}
@@ -123,7 +119,7 @@ func (l *Loop) patience() time.Duration {
 	if !l.call.Hedge || !l.call.Safe || l.svc == nil || l.svc.modes.Hedge == Off || l.n >= l.tries {
 		return 0
 	}
-	return l.svc.pace.patience(l.call.Method, l.c.now())
+	return l.svc.paces.Patience(l.call.Method, l.c.now())
 }
 
 // second begins an attempt beside the one under way; nil when there is to be none.
@@ -172,52 +168,4 @@ func (l *Loop) shut(a *Attempt, res Result) {
 	l.close(a, res)
 	a.cancel()
 	l.fresh = true // its goroutine may still look at it
-}
-
-// pace keeps how long attempts of each method take, for calls that may be hedged.
-type pace struct {
-	methods sync.Map // string → *guard.Latencies
-	known   atomic.Int64
-}
-
-const (
-	maxPaced    = 32 // methods of a service; the others are measured together
-	minPatience = 5 * time.Millisecond
-	hedgeAfter  = 0.95
-)
-
-// of returns the latencies of a method, or nil.
-func (p *pace) of(method string, add bool) *guard.Latencies {
-	if l, ok := p.methods.Load(method); ok {
-		return l.(*guard.Latencies)
-	}
-	if p.known.Load() >= maxPaced {
-		if l, ok := p.methods.Load(""); ok {
-			return l.(*guard.Latencies)
-		}
-		method = ""
-	}
-	if !add {
-		return nil
-	}
-	l, loaded := p.methods.LoadOrStore(method, guard.NewLatencies())
-	if !loaded {
-		p.known.Add(1)
-	}
-	return l.(*guard.Latencies)
-}
-
-func (p *pace) add(method string, now, took int64) { p.of(method, true).Add(now, took) }
-
-// patience is how long 95 of 100 attempts take; 0 when too few are known.
-func (p *pace) patience(method string, now int64) time.Duration {
-	l := p.of(method, false)
-	if l == nil {
-		return 0
-	}
-	q := l.Quantile(now, hedgeAfter)
-	if q <= 0 {
-		return 0
-	}
-	return max(time.Duration(q+q/15), minPatience) // quantiles are told within 6 %
 }

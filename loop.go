@@ -3,7 +3,6 @@ package muster
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -179,7 +178,7 @@ func (l *Loop) done(res Result) {
 
 // pace takes in how long an attempt took, for the calls after this one that may be hedged.
 func (l *Loop) pace(a *Attempt) {
-	l.svc.pace.add(l.call.Method, l.c.now(), int64(a.pick.age()))
+	l.svc.paces.Add(l.call.Method, l.c.now(), int64(a.pick.age()))
 }
 
 // close reports how an attempt went to everybody who counts, and returns what it is held to say of the instance.
@@ -288,9 +287,7 @@ func (l *Loop) left() int {
 // untried reports whether there is anybody left to try. It takes no turn of the picker's.
 func (l *Loop) untried() bool {
 	cs := l.candidates()
-	return cs != nil && slices.ContainsFunc(cs.members, func(m member) bool {
-		return m.weight > 0 && !slices.Contains(l.tried[:l.n], m.target) && (l.call.Match == nil || l.call.Match(m.in))
-	})
+	return cs != nil && cs.others(l.call.Match, l.tried[:l.n]) > 0
 }
 
 // candidates is the newest state of the call's pool; nil when there is none.

@@ -48,13 +48,5 @@ func (m Modes) resolved() Modes {
 	return m
 }
 
-// balance is a resolved mode in the words of the pools.
-func (m Mode) balance() balance.Mode {
-	switch m {
-	case Shadow:
-		return balance.Shadow
-	case Off:
-		return balance.Off
-	}
-	return balance.Enforce
-}
+// balance is a resolved mode in the words of the pools, which know no Default.
+func (m Mode) balance() balance.Mode { return balance.Mode(m - Enforce) }

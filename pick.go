@@ -136,12 +136,12 @@ func loadOf(l Load) balance.Load {
 	return balance.Load{InFlight: l.InFlight, Latency: int64(l.Latency), Draining: l.Draining}
 }
 
-// others counts those that accept says yes to and that were not tried.
+// others counts those that accept, if there is one, says yes to and that were not tried.
 func (cs *candidates) others(accept func(*Instance) bool, tried []*balance.Target) int {
 	n := 0
 	for i := range cs.members {
 		m := &cs.members[i]
-		if m.weight > 0 && !slices.Contains(tried, m.target) && accept(m.in) {
+		if m.weight > 0 && !slices.Contains(tried, m.target) && (accept == nil || accept(m.in)) {
 			n++
 		}
 	}

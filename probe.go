@@ -162,9 +162,6 @@ func (w *work) enter() (leave func(), ok bool) {
 	return w.all.Done, true
 }
 
-// beside runs f in a goroutine; the caller has entered.
-func (w *work) beside(f func()) { w.all.Go(f) }
-
 func (w *work) close() {
 	w.mu.Lock()
 	w.closed = true

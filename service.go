@@ -14,7 +14,7 @@ type service struct {
 	budget   *guard.Budget
 	throttle *guard.Throttle
 	breaker  *guard.Breaker
-	pace     pace
+	paces    guard.Paces
 
 	refused atomic.Int64 // attempts that throttle or breaker refused, or would have in Shadow
 	denied  atomic.Int64 // repeated or hedged attempts that the budget denied, or would have
