@@ -329,9 +329,9 @@ func TestOfThoseThatFailTheLeastLoadedIsPicked(t *testing.T) {
 }
 
 func TestNoLoadIsWorseThanToFail(t *testing.T) {
-	p, members := asked(4)
+	_, members := asked(4)
 	members[3].Weight = 2_000_000 // to each of the others one in flight is half a million times as much
-	p = balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members, nil)
+	p := balance.NewPool(balance.Config{Policy: balance.Adaptive}, second, members, nil)
 	for range 8 {
 		p.Probed(second, 3, balance.Load{Latency: ms}) // what is usual
 	}
