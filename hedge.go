@@ -74,7 +74,7 @@ func (r *race[T]) run(wait time.Duration) (T, Result) {
 	if e.attempt == first {
 		other = second
 	}
-	if (e.result.Outcome == Failure || e.result.Unsent) && e.panicked == nil && e.returned { // nobody has answered yet
+	if e.returned && (e.result.Outcome == Failure || e.result.Unsent) { // nobody has answered yet
 		l.shut(e.attempt, e.result)
 		if r.late != nil {
 			r.late(e.value)
@@ -83,7 +83,7 @@ func (r *race[T]) run(wait time.Duration) (T, Result) {
 	}
 	l.overtaken(other)
 	l.c.work.all.Go(func() { // enter keeps Close from having returned
-		if rest := <-r.ends; r.late != nil && rest.panicked == nil {
+		if rest := <-r.ends; r.late != nil && rest.returned {
 			r.late(rest.value)
 		}
 	})
@@ -132,11 +132,12 @@ func (l *Loop) second() *Attempt {
 		l.svc.hedged.Add(1)
 		return nil
 	}
-	if !l.svc.retry(now) {
-		return nil
-	}
 	counted, err := l.svc.admit(now, false)
 	if err != nil {
+		return nil
+	}
+	if !l.svc.retry(now) {
+		l.svc.report(now, counted, Excluded)
 		return nil
 	}
 	a := new(Attempt)

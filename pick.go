@@ -11,12 +11,11 @@ import (
 
 // Pick is one choice of an instance. Call Done exactly when the attempt is over: the instance counts as busy until then.
 type Pick struct {
-	Instance *Instance
-	Endpoint Endpoint
-	flight   *flight
-	serial   uint64 // of the flight when the pick was made
-
-	overtaken bool // another attempt of the call was quicker
+	Instance  *Instance
+	Endpoint  Endpoint
+	flight    *flight
+	serial    uint64 // of the flight when the pick was made
+	overtaken bool   // another attempt of the call was quicker
 }
 
 // flight is what a pick under way holds; it is reused, and its serial tells its users apart, so that Done acts once.
@@ -105,20 +104,22 @@ func (p Pick) Done(res Result) {
 		took = min(took, int64(res.Took))
 	}
 	stale := t.End(now, took, end)
-	if asked && res.Outcome == Success {
-		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t && cs.members[at].silence.answered(now) {
-			stale = true
-		}
+	if (asked || res.Load != (Load{})) && pool.heard(now, at, t, &res) || stale {
+		c.learn(pool)
 	}
+}
+
+// heard takes in what an attempt tells of the answers to questions, and reports whether candidates should be made anew.
+func (p *pool) heard(now int64, at int, t *balance.Target, res *Result) (stale bool) {
+	cs := p.now.Load()
+	same := at < len(cs.members) && cs.members[at].target == t // the list may be another by now
 	if res.Load != (Load{}) {
-		stale = t.Tell(loadOf(res.Load)) || stale
-		if cs := pool.now.Load(); at < len(cs.members) && cs.members[at].target == t { // unless the list is another by now
+		stale = t.Tell(loadOf(res.Load))
+		if same {
 			cs.choose.Told(now, at, loadOf(res.Load))
 		}
 	}
-	if stale {
-		c.learn(pool)
-	}
+	return same && res.Outcome == Success && cs.members[at].silence.answered(now) || stale
 }
 
 // resultOf is what a result means to a target.

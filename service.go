@@ -68,8 +68,7 @@ func (s *service) admit(now int64, first bool) (counted bool, err error) {
 	return counted, nil
 }
 
-const errThrottled = constError("most of the recent calls of this service failed: a share of them is given up at once, by this client, so " +
-	"that it can recover")
+const errThrottled = constError("most of the recent calls of this service failed: this client gives up a share of them, so that it can recover")
 
 // openBecause says why nothing gets through.
 func openBecause(st *guard.BreakerState) error {

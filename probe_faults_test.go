@@ -3,7 +3,8 @@ package muster_test
 import (
 	"context"
 	"errors"
-	"runtime"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,30 +12,77 @@ import (
 	"github.com/muster-go/muster"
 )
 
-func TestGoexitInAHedgedTryIsNoSuccess(t *testing.T) {
-	calling(t, &muster.ClientOptions{Policy: muster.Weighted}, three(), func(t *testing.T, f *fake, c *muster.Client) {
-		call := muster.Call{Service: "orders", Safe: true, Hedge: true, Method: "m"}
-		for range 40 {
-			muster.Do(t.Context(), c, call, func(context.Context, *muster.Attempt) (int, error) {
-				time.Sleep(10 * time.Millisecond)
-				return 1, nil
-			})
+// Most of a fleet hangs, so that all places for probes are taken. Those that are well must not be taken for silent because
+// of questions that were never asked.
+func TestAnInstanceThatWasNotAskedOwesNoAnswer(t *testing.T) {
+	var ins []*muster.Instance
+	for n := range 82 {
+		in := orders(n + 1)
+		in.Metadata = map[string]string{muster.ProbeKey: "1"}
+		ins = append(ins, in)
+	}
+	well := map[string]bool{ins[0].ID: true, ins[1].ID: true}
+	calling(t, &muster.ClientOptions{Modes: muster.Modes{Ejection: muster.Off}}, ins, func(t *testing.T, f *fake, c *muster.Client) {
+		var asked atomic.Int64
+		probe := func(ctx context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+			if well[in.ID] {
+				asked.Add(1)
+				return muster.Load{InFlight: 1, Latency: time.Millisecond}, nil
+			}
+			<-ctx.Done()
+			return muster.Load{}, ctx.Err()
 		}
-		returned := false
-		synctest.Wait()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			out, err := muster.Do(t.Context(), c, call, func(context.Context, *muster.Attempt) (int, error) {
-				runtime.Goexit()
-				return 1, nil
-			})
-			returned = true
-			t.Errorf("a try that ended its goroutine (as t.FailNow does) counts as an answer: %v, %v", out, err)
-		}()
-		<-done
-		_ = returned
+		for i := range 4000 {
+			p, err := c.Pick(t.Context(), muster.Call{Service: "orders", Probe: probe})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(muster.Result{})
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if i%500 == 499 {
+				t.Logf("%d ms: %d probes reached the two that are well", i+1, asked.Load())
+			}
+		}
 	})
+}
+
+func TestInstancesThatHangProbesAndAnswerCallsShareTheCalls(t *testing.T) {
+	for _, hung := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(hung), func(t *testing.T) {
+			var ins []*muster.Instance
+			for n := range 4 {
+				in := orders(n + 1)
+				in.Metadata = map[string]string{muster.ProbeKey: "1"}
+				ins = append(ins, in)
+			}
+			calling(t, nil, ins, func(t *testing.T, f *fake, c *muster.Client) {
+				bad := map[string]bool{}
+				for n := range hung {
+					bad[ins[n].ID] = true
+				}
+				probe := func(ctx context.Context, in *muster.Instance, _ muster.Endpoint) (muster.Load, error) {
+					if bad[in.ID] {
+						<-ctx.Done()
+						return muster.Load{}, ctx.Err()
+					}
+					return muster.Load{InFlight: 1, Latency: 10 * time.Millisecond}, nil
+				}
+				got := map[string]int{}
+				for range 20000 {
+					p, _ := c.Pick(t.Context(), muster.Call{Service: "orders", Probe: probe})
+					got[p.Instance.ID]++
+					time.Sleep(10 * time.Millisecond)
+					p.Done(muster.Result{})
+				}
+				for _, in := range ins {
+					if n := got[in.ID]; n > 10000 {
+						t.Errorf("%d of 4 hang probes, all answer calls: %s gets %d of 20000 calls", hung, in.ID, n)
+					}
+				}
+			})
+		})
+	}
 }
 
 // Three of four instances declare probes but something before them answers 404 to them; calls work everywhere.
