@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -150,34 +151,32 @@ func TestProbesThatHangHoldNothingUp(t *testing.T) {
 	}
 }
 
-func TestADrainingInstanceIsLeftAloneWhereverItSaysSo(t *testing.T) {
-	draining := func(status int, load string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			if load != "" {
-				w.Header().Set(httprpc.LoadHeader, load)
-			}
-			if r.Header.Get(httprpc.ProbeHeader) != "" {
-				w.Header().Set(httprpc.LoadHeader, "n=1, drain")
-				status = http.StatusNoContent
-			}
-			w.WriteHeader(status)
-			if r.Method == "GET" {
-				io.WriteString(w, "old")
-			}
+// draining answers calls with a status and what it says of its load, and probes, as the server half does, with a drain.
+func draining(status int, load string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(httprpc.ProbeHeader) != "" {
+			w.Header().Set(httprpc.LoadHeader, "n=1, drain")
+			w.WriteHeader(http.StatusNoContent)
+			return
 		}
+		if load != "" {
+			w.Header().Set(httprpc.LoadHeader, load)
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, "old")
 	}
+}
+
+func TestADrainingInstanceIsLeftAloneWhereverItSaysSo(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		declared bool
 		answer   http.HandlerFunc
-		left     bool
 	}{
-		{"answers that say it", false, draining(200, "n=1, us=9, drain"), true},
-		{"failures that say it", false, draining(500, "n=1, drain"), true},
-		{"wrong requests that say it", false, draining(404, "n=1, drain"), true},
-		{"probes that say it", true, draining(200, ""), true},
-		{"answers that say what nobody can read", false, draining(200, "n=?, drain"), false},
-		{"answers that say nothing", false, draining(200, ""), false},
+		{"answers that say it", false, draining(200, "n=1, us=9, drain")},
+		{"failures that say it", false, draining(500, "n=1, drain")},
+		{"wrong requests that say it", false, draining(404, "n=1, drain")},
+		{"probes that say it", true, draining(200, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			opt := muster.ClientOptions{Policy: muster.RoundRobin, Modes: muster.Modes{Ejection: muster.Off, Throttle: muster.Off}}
@@ -185,24 +184,59 @@ func TestADrainingInstanceIsLeftAloneWhereverItSaysSo(t *testing.T) {
 				opt.Policy = muster.Adaptive // the one that asks
 			}
 			f := newFleet(t, &opt)
-			if c.declared {
-				f.declare("orders", c.answer)
-			} else {
-				f.serveFunc("orders", c.answer)
-			}
-			f.serveFunc("orders", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "new") })
-			streak := 0 // of calls that did not go to it
-			for range 300 {
-				if streak++; f.get("orders") == "old" {
-					streak = 0
-				}
-				if streak == 50 {
-					break
+			old := f.serveOld(c.answer, c.declared)
+			for end := time.Now().Add(20 * time.Second); !f.saidToDrain(old); {
+				f.get("orders")
+				if time.Now().After(end) {
+					t.Fatalf("after 20 s of calls nothing is said of a drain of %s", old)
 				}
 			}
-			if (streak == 50) != c.left {
-				t.Errorf("%d calls in a row went elsewhere; left alone: want %v", streak, c.left)
+			for range 100 {
+				if f.get("orders") == "old" {
+					t.Fatal("a call went to the one that is known to drain")
+				}
 			}
 		})
 	}
+}
+
+func TestAnInstanceThatSaysNothingReadableIsNotLeftAlone(t *testing.T) {
+	for name, load := range map[string]string{"nobody can read it": "n=?, drain", "nothing is said": ""} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, &muster.ClientOptions{Policy: muster.RoundRobin})
+			f.serveOld(draining(200, load), false)
+			calls := 0
+			for range 100 {
+				if f.get("orders") == "old" {
+					calls++
+				}
+			}
+			if calls != 50 {
+				t.Errorf("%d of 100 calls went to one of two in rotation, want 50", calls)
+			}
+		})
+	}
+}
+
+// serveOld serves orders by two instances: one, whose ID is returned, by answer, the other says "new".
+func (f *fleet) serveOld(answer http.Handler, declared bool) (id string) {
+	f.t.Helper()
+	if declared {
+		f.declare("orders", answer)
+	} else {
+		f.serve("orders", answer)
+	}
+	id = f.registry.Snapshot("orders").Instances[0].ID
+	f.serveFunc("orders", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "new") })
+	return id
+}
+
+// saidToDrain reports whether the client goes by a drain of an instance.
+func (f *fleet) saidToDrain(id string) bool {
+	for _, row := range f.client.Explain("orders").Rows {
+		if row.Instance.ID == id {
+			return strings.HasPrefix(row.Effective.Because, "draining")
+		}
+	}
+	return false
 }
