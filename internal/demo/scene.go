@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -118,21 +117,33 @@ func (s *stage) meanwhile(before Calls) (calls, failed, repeated, unknown int) {
 	return now.Safe - before.Safe, now.Failed - before.Failed, now.Repeated - before.Repeated, now.Unknown - before.Unknown
 }
 
-// rest lets the calls go on for a while.
+// rest lets the calls go on for a while: a second, and longer while they are not spread as they should be, since a busy machine
+// may make one of two instances wait that long.
 func rest(ctx context.Context, s *stage) error {
+	const even = 30 // percent; two equal instances get 50 each, but for chance and for what they are busy with
 	before, from := s.tally.read(), time.Now()
 	if err := pause(ctx, time.Second); err != nil {
 		return err
 	}
-	var shares []float64
-	for _, role := range roles() {
-		for _, in := range s.fleet.alive(role) {
-			p, _ := s.share(in, from, time.Now())
-			shares = append(shares, p)
-		}
+	least := 0.0
+	until(ctx, 10*time.Second, func() bool { least = s.leastShare(from); return least >= even })
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	calls, failed, _, _ := s.meanwhile(before)
 	s.claim(atMost("calm_failed", fmt.Sprintf("of %d calls failed", calls), "", float64(failed), 0))
-	s.claim(atLeast("calm_share", "of a service's requests went to the less used of its two instances", "%", slices.Min(shares), 30))
+	s.claim(atLeast("calm_share", "of a service's requests went to the less used of its two instances", "%", least, even))
 	return nil
+}
+
+// leastShare is the smallest part of the requests to its role's instances that any instance got since a time, in percent.
+func (s *stage) leastShare(from time.Time) float64 {
+	least := 100.0
+	for _, role := range roles() {
+		for _, in := range s.fleet.alive(role) {
+			percent, _ := s.share(in, from, time.Now())
+			least = min(least, percent)
+		}
+	}
+	return least
 }
