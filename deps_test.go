@@ -30,12 +30,17 @@ func rooms() []room {
 				"golang.org/x/sync/...": "what the standard library lacks for waiting on goroutines and for sharing one call",
 				"internal/balance":      "pools and pickers",
 				"internal/guard":        "budgets and limits",
+				"internal/slots":        "who is inside a Gate, and who waits",
 			},
 			not: []string{"net/http", "encoding/xml", "html/template", "text/template"},
 		},
 		{
 			at: "internal/balance", is: "pure arithmetic over targets: a simulation drives it without the root",
 			may: map[string]string{"internal/guard": "each target watches its own outcomes for outliers"},
+		},
+		{
+			at: "internal/slots", is: "who may be inside, whatever is served: it knows no words and no protocol",
+			may: map[string]string{"internal/guard": "limits that find themselves, queues that turn around"},
 		},
 		{at: "internal/guard", is: "pure arithmetic over outcomes: a simulation drives it without the root"},
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/internal/guard"
+	"github.com/muster-go/muster/internal/slots"
 )
 
 // Gate is the one way into the server half of every protocol. It limits how many requests are served at once, lets a few wait
@@ -34,21 +35,18 @@ type Gate struct {
 	Queue int
 
 	once  sync.Once
-	begun time.Time // what now counts from
-	slots *slots    // nil when nothing limits
+	begun time.Time    // what now counts from
+	slots *slots.Slots // nil when nothing limits
 
 	meter    guard.Meter
 	shut     atomic.Bool
 	admitted atomic.Uint64
-	refused  [causes]atomic.Uint64
+	refused  [slots.Verdicts]atomic.Uint64
 	visits   sync.Pool // of *visit
 
 	mu    sync.Mutex
 	empty chan struct{} // guarded by mu; not nil while a Drain waits; closed when nobody is inside
 }
-
-// slack is the least time that a caller must still wait for its request to be worth a beginning.
-const slack = time.Millisecond
 
 // retryAfter is what a refused caller is told.
 const retryAfter = time.Second
@@ -61,18 +59,18 @@ const retryAfter = time.Second
 func (g *Gate) Enter(ctx context.Context, p Priority) (Visit, error) {
 	g.once.Do(g.open)
 	if late(ctx) {
-		return Visit{}, g.refuse(ctx, tooLate)
+		return Visit{}, g.refuse(ctx, slots.TooLate)
 	}
 	came := g.now()
 	inside := g.meter.Begin()
-	began, why := came, admitted
+	began, why := came, slots.Admitted
 	switch {
 	case g.shut.Load():
-		why = draining
+		why = slots.Draining
 	case g.slots != nil:
-		began, why = g.slots.enter(ctx, p, came, g.now)
+		began, why = g.slots.Enter(ctx, p.rank(), came, g.now)
 	}
-	if why != admitted {
+	if why != slots.Admitted {
 		g.meter.Cancel()
 		g.settle()
 		return Visit{}, g.refuse(ctx, why)
@@ -88,7 +86,7 @@ func (g *Gate) open() {
 	g.begun = time.Now()
 	g.visits.New = func() any { return new(visit) }
 	if mode := g.Adaptive.or(Off); g.Limit > 0 || mode != Off {
-		g.slots = newSlots(g.Limit, mode, g.Queue)
+		g.slots = slots.New(slots.Config{Limit: g.Limit, Adaptive: mode != Off, Enforce: mode == Enforce, Queue: g.Queue})
 	}
 }
 
@@ -100,42 +98,39 @@ func late(ctx context.Context) bool {
 		return true
 	}
 	end, ok := ctx.Deadline()
-	return ok && time.Until(end) < slack
+	return ok && time.Until(end) < slots.Slack
 }
 
-// cause says why a request was not admitted.
-type cause uint8
-
-const (
-	admitted cause = iota
-	full           // no slot, and no place in the queue
-	tooSlow        // waited too long in the queue
-	draining
-	tooLate // its caller gave up, or waits less than slack
-	causes
-)
+// rank is the priority in the words of slots.
+func (p Priority) rank() slots.Rank {
+	switch p {
+	case Critical:
+		return slots.High
+	case Sheddable:
+		return slots.Low
+	}
+	return slots.Middle
+}
 
 // refuse counts a refusal and puts it into words.
-func (g *Gate) refuse(ctx context.Context, why cause) error {
+func (g *Gate) refuse(ctx context.Context, why slots.Verdict) error {
 	g.refused[why].Add(1)
-	if why != tooLate {
-		return &Error{Op: "serve", Code: Rejected, After: retryAfter, Err: why}
+	if why != slots.TooLate {
+		return &Error{Op: "serve", Code: Rejected, After: retryAfter, Err: refusals[why]}
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &Error{Op: "serve", Code: Canceled, Err: constError("the caller gave up before it was its turn")}
 	}
-	return &Error{Op: "serve", Code: Timeout, Err: why}
+	return &Error{Op: "serve", Code: Timeout, Err: refusals[why]}
 }
 
-var causeTexts = [causes]string{
-	admitted: "admitted",
-	full:     "too many requests at once",
-	tooSlow:  "too many requests wait already",
-	draining: "this instance is shutting down",
-	tooLate:  "the caller waits less than 1 ms more, too little to begin",
+// refusals are the reasons for not being admitted, in words.
+var refusals = [slots.Verdicts]error{
+	slots.Full:     constError("too many requests at once"),
+	slots.TooSlow:  constError("too many requests wait already"),
+	slots.Draining: constError("this instance is shutting down"),
+	slots.TooLate:  constError("the caller waits less than 1 ms more, too little to begin"),
 }
-
-func (c cause) Error() string { return causeTexts[c] }
 
 // Visit is a request that a Gate admitted. Leave ends it. The zero value is no visit.
 type Visit struct {
@@ -163,7 +158,7 @@ func (v Visit) Leave(out Outcome) {
 	g.visits.Put(held)
 	now := g.now()
 	if g.slots != nil {
-		g.slots.leave(now, now-began, out)
+		g.slots.Leave(now, now-began, out != Excluded, out == Success)
 	}
 	if out == Excluded {
 		g.meter.Cancel()
@@ -200,7 +195,7 @@ func (g *Gate) Drain(ctx context.Context) error {
 	empty := g.empty
 	g.mu.Unlock()
 	if g.slots != nil {
-		g.slots.dismiss(draining) // who came at the same instant may still line up, is served or not, and is waited for
+		g.slots.Dismiss(slots.Draining) // who came at the same instant may still line up, is served or not, and is waited for
 	}
 	g.settle() // those who leave from now on see shut; those before are counted here
 	select {
@@ -248,12 +243,14 @@ func (g *Gate) Stats() GateStats {
 	load := g.Load()
 	s := GateStats{
 		Inside: load.InFlight, Adaptive: Off, Latency: load.Latency, Draining: load.Draining, Admitted: g.admitted.Load(),
-		RefusedFull: g.refused[full].Load(), RefusedSlow: g.refused[tooSlow].Load(),
-		RefusedDraining: g.refused[draining].Load(), RefusedLate: g.refused[tooLate].Load(),
+		RefusedFull: g.refused[slots.Full].Load(), RefusedSlow: g.refused[slots.TooSlow].Load(),
+		RefusedDraining: g.refused[slots.Draining].Load(), RefusedLate: g.refused[slots.TooLate].Load(),
 	}
 	s.Refused = s.RefusedFull + s.RefusedSlow + s.RefusedDraining + s.RefusedLate
 	if g.slots != nil {
-		g.slots.stats(&s)
+		of := g.slots.Stats()
+		s.Inside, s.Waiting, s.Limit, s.WouldLimit, s.WouldRefuse = of.Inside, of.Waiting, of.Limit, of.WouldLimit, of.WouldRefuse
+		s.Adaptive = g.Adaptive.or(Off)
 	}
 	return s
 }

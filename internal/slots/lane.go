@@ -1,4 +1,4 @@
-package muster
+package slots
 
 import "github.com/muster-go/muster/internal/guard"
 
@@ -14,15 +14,15 @@ type waiter struct {
 	older, newer *waiter
 
 	came  int64
-	until int64 // when its patience ends
-	after cause // what it is refused for then
+	until int64   // when its patience ends
+	after Verdict // what it is refused for then
 
-	verdict cause         // set before told is closed
+	verdict Verdict       // set before told is closed
 	told    chan struct{} // closed when somebody else took it out
 }
 
 // tell lets a waiter go that was taken out of its lane.
-func (w *waiter) tell(verdict cause) {
+func (w *waiter) tell(verdict Verdict) {
 	w.verdict = verdict
 	close(w.told)
 }
