@@ -84,6 +84,10 @@ func (c *cli) instanceTable(rows []muster.Standing, several, wide bool) *table {
 		head = append([]string{"SERVICE"}, head...)
 	}
 	t := newTable(c.paint(), head...)
+	t.spare = []string{"STATUS", "ENDPOINT", "ZONE"} // EFFECTIVE and BECAUSE say what of it matters; -o wide has no bound
+	if wide {
+		t.spare = nil
+	}
 	for _, row := range rows {
 		in, e := row.Instance, row.Effective
 		var cells []string

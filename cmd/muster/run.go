@@ -83,6 +83,8 @@ may get traffic (EFFECTIVE) and why not (BECAUSE). Every act prints what changes
 		}
 	}
 	root.AddCommand(exitCodesHelp())
+	root.SetFlagErrorFunc(wrongFlag)
+	strictHelp(root)
 	completions(root, c)
 	return root
 }

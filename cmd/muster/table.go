@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,7 +13,8 @@ type table struct {
 	head    []string
 	rows    [][]string
 	paint   painter
-	columns int // of the terminal; 0: no bound. The last column, which holds the sentences, is wrapped to fit, or stands below the others
+	columns int      // of the terminal; 0: no bound. The last column, which holds the sentences, is wrapped to fit, or stands below the others
+	spare   []string // heads of columns that are left out, the first first, while lines are too long for the terminal
 }
 
 func newTable(paint painter, head ...string) *table { return &table{head: head, paint: paint} }
@@ -22,19 +24,16 @@ func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 // WriteTo writes the head and the rows. Cells of a row that are all empty leave no trailing blanks.
 func (t *table) WriteTo(w io.Writer) (int64, error) {
-	width := make([]int, len(t.head))
-	all := append([][]string{t.head}, t.rows...)
-	for _, row := range all {
-		for i := range row {
-			row[i] = plain(row[i])
-			width[i] = max(width[i], cellWidth(row[i]))
+	for _, name := range t.spare {
+		if begin, last := t.measure(); t.columns <= 0 || begin+min(last, narrowest) <= t.columns {
+			break
 		}
+		t.drop(name)
 	}
+	width := t.widths()
+	all := append([][]string{t.head}, t.rows...)
 	last := len(t.head) - 1
-	begin := 2 * last // of the last column
-	for _, w := range width[:last] {
-		begin += w
-	}
+	begin, _ := t.measure()
 	below := t.columns > 0 && begin+width[last] > t.columns && t.columns-begin < narrowest
 	if below {
 		begin = belowIndent
@@ -68,6 +67,41 @@ func (t *table) WriteTo(w io.Writer) (int64, error) {
 		}
 	}
 	return b.WriteTo(w)
+}
+
+// widths makes every cell plain and returns how wide each column is.
+func (t *table) widths() []int {
+	width := make([]int, len(t.head))
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i := range row {
+			row[i] = plain(row[i])
+			width[i] = max(width[i], cellWidth(row[i]))
+		}
+	}
+	return width
+}
+
+// measure returns where the last column begins, and how wide it is.
+func (t *table) measure() (begin, last int) {
+	width := t.widths()
+	n := len(width) - 1
+	begin = 2 * n
+	for _, w := range width[:n] {
+		begin += w
+	}
+	return begin, width[n]
+}
+
+// drop takes a column away.
+func (t *table) drop(name string) {
+	i := slices.Index(t.head, name)
+	if i < 0 {
+		return
+	}
+	t.head = slices.Delete(slices.Clone(t.head), i, i+1)
+	for n, row := range t.rows {
+		t.rows[n] = slices.Delete(row, i, i+1)
+	}
 }
 
 // narrowest is the room beside the other columns below which the last one goes on lines of its own, after belowIndent blanks.
