@@ -31,6 +31,8 @@ const (
 	pathInstance  = pathInstances + "/{id}"
 	pathIntent    = pathInstance + "/intent"
 	pathOverride  = pathInstance + "/override"
+
+	pathPrometheus = root + "/sd/prometheus"
 )
 
 // route fills the mux and the OpenAPI document.
@@ -57,6 +59,7 @@ func (a *API) route() {
 	a.routeStatus(api)
 	a.routeHeartbeats(api)
 	a.routeWatch(api)
+	a.routePrometheus(api)
 
 	describeProblem(api.OpenAPI())
 	a.routeDocs(api.OpenAPI())
