@@ -90,6 +90,9 @@ type Effective struct {
 	Because string // why, in words for an operator; "" when it is simply up with its own weight
 }
 
+// BecauseKey is the metadata in which whoever reports an instance's Status says why it is not Up, in words for an operator.
+const BecauseKey = "muster.because"
+
 // Up reports whether the instance may get traffic.
 func (e Effective) Up() bool { return e.Status == Up }
 
@@ -104,7 +107,7 @@ func (in *Instance) Effective() Effective {
 	}
 	switch {
 	case in.Status != Up && in.Status != OutOfService:
-		e.Because = "reports " + in.Status.String()
+		e.Because = in.reports()
 	case in.Intent != nil && in.Intent.Enabled != nil && !*in.Intent.Enabled:
 		e.Status = OutOfService
 		e.Because = in.Intent.because("disabled")
@@ -112,7 +115,7 @@ func (in *Instance) Effective() Effective {
 		e.Status = in.Override
 		e.Because = "status override " + in.Override.String()
 	case in.Status == OutOfService:
-		e.Because = "reports out_of_service"
+		e.Because = in.reports()
 	}
 	if e.Status == Up && e.Weight <= 0 {
 		e.Status, e.Because = OutOfService, in.weighed()
@@ -146,6 +149,15 @@ func (in *Instance) effectively() (up bool, weight int) {
 		status = in.Override
 	}
 	return status == Up && weight > 0, weight
+}
+
+// reports says what the instance says of itself, with its reason if it gives one.
+func (in *Instance) reports() string {
+	because := "reports " + in.Status.String()
+	if why := in.Metadata[BecauseKey]; why != "" {
+		because += ": " + why
+	}
+	return because
 }
 
 // weighed says where the weight comes from.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/probe"
 )
 
 // registerFlags are the flags of register.
@@ -31,15 +32,22 @@ type registerFlags struct {
 	within  time.Duration
 	drain   time.Duration
 	grace   time.Duration
+
+	watched            bool // --health was given: it is asked for as long as the command runs
+	interval, timeout  time.Duration
+	healthy, unhealthy int
 }
 
 func (c *cli) registerCommand() *cobra.Command {
 	var f registerFlags
 	cmd := &cobra.Command{
 		Use:   "register SERVICE --url URL -- COMMAND…",
-		Short: "Run a command and keep it registered while it is healthy to start with, and alive",
+		Short: "Run a command and keep it registered while it is alive, and marked down while it is ill",
 		Long: `Runs COMMAND in a process group of its own and registers it once --health answers, or its port takes connections.
 A port that takes connections before COMMAND is started is an error, for it is somebody else's.
+
+With --health it is asked on: every --health-interval, and after --unhealthy wrong answers in a row the instance is listed
+as down, with the reason, until --healthy right ones. Its lease is kept meanwhile. Without --health its port is waited for, no more.
 
 The registration is kept for as long as the command runs, whatever happens to the registry meanwhile. On SIGTERM or
 Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal,
@@ -49,7 +57,8 @@ Other signals are handed on. When the command ends the instance is gone at once,
 A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080
   muster register ORDERS --url http://:8080 --health /healthz --zone eu-1a -l team=checkout -- python3 orders.py
-  muster register MAIL --url smtp://10.0.0.9:25 --health tcp -- ./mail`,
+  muster register MAIL --url smtp://10.0.0.9:25 --health tcp -- ./mail
+  muster register RATES --url grpc://:9000 --health grpc --health-interval 2s --unhealthy 5 -- ./rates`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch dash := cmd.ArgsLenAtDash(); {
 			case dash != 1 && len(args) > 0 && dash < 0:
@@ -66,6 +75,10 @@ A URL without a host (http://:8080) is completed with this machine's address on 
 			if err != nil {
 				return err
 			}
+			f.watched = cmd.Flags().Changed("health")
+			if err := f.checkVigil(cmd.Flags()); err != nil {
+				return err
+			}
 			return c.register(cmd.Context(), in, f, args[1:])
 		},
 	}
@@ -78,7 +91,13 @@ A URL without a host (http://:8080) is completed with this machine's address on 
 	fs.StringArrayVarP(&f.labels, "label", "l", nil, "metadata, k=v; may be repeated")
 	fs.IntVar(&f.weight, "weight", muster.DefaultWeight, "share of the traffic relative to the others")
 	fs.IntVar(&f.tier, "tier", 0, "0 is used first, higher ones when lower ones are short")
-	fs.StringVar(&f.health, "health", "tcp", "when to register: a URL or path that must answer 2xx, or tcp")
+	fs.StringVar(&f.health, "health", "tcp", "what says that it is well: a URL or path that must answer 2xx, tcp, or grpc; tcp://, grpc:// and grpcs:// URLs too")
+	fs.DurationVar(&f.interval, "health-interval", 5*time.Second, "between two questions of --health")
+	fs.DurationVar(&f.timeout, "health-timeout", probe.DefaultTimeout, "for an answer")
+	fs.IntVar(&f.healthy, "healthy", 1, "right answers in a row after which it is up again")
+	fs.IntVar(&f.unhealthy, "unhealthy", 3, "wrong answers in a row after which it is down")
+	// A flag that does not exist would show in the tests.
+	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions([]string{"tcp", "grpc", "/healthz"}, cobra.ShellCompDirectiveNoFileComp))
 	fs.DurationVar(&f.within, "within", time.Minute, "give up when it is not healthy after this long")
 	fs.DurationVar(&f.drain, "drain", 5*time.Second, "between leaving the registry and stopping the command")
 	fs.DurationVar(&f.grace, "grace", 30*time.Second, "between asking the command to stop and killing it")
@@ -134,10 +153,11 @@ func completed(in muster.Instance) *muster.Instance {
 
 // register runs the command and keeps it registered. It returns when the command has ended.
 func (c *cli) register(ctx context.Context, in muster.Instance, f registerFlags, command []string) error {
-	check, err := newHealth(f.health, in.Endpoints[0])
+	check, err := newHealth(f.health, &in)
 	if err != nil {
 		return err
 	}
+	check.client.Timeout = f.timeout
 	if err := taken(ctx, in.Endpoints, check); err != nil {
 		return err
 	}
@@ -153,7 +173,7 @@ func (c *cli) register(ctx context.Context, in muster.Instance, f registerFlags,
 	if err != nil {
 		return err
 	}
-	w := &wrapped{c: c, f: f, process: p, signals: signals, check: check}
+	w := &wrapped{c: c, f: f, process: p, signals: signals, check: check, unwatch: func() {}}
 	return w.run(ctx, r, in)
 }
 
@@ -199,6 +219,7 @@ type wrapped struct {
 	process *process
 	signals <-chan os.Signal
 	check   health
+	unwatch func() // ends the vigil; it does nothing before one began, or twice
 }
 
 // run registers the command when it is healthy, hands signals on, and ends with it.
@@ -221,6 +242,7 @@ func (w *wrapped) run(ctx context.Context, r *muster.Registry, in muster.Instanc
 				return fmt.Errorf("the command was stopped, it was never registered: %w", err)
 			}
 			displaced = reg.Done()
+			w.unwatch = w.watch(checking, reg)
 			if err := reg.Err(); err != nil { // that it is registered is in the log
 				w.c.progress("%s is healthy, but not registered yet; it will be as soon as the registry answers: %v", reg.Instance().Key(), err)
 			}
@@ -233,6 +255,7 @@ func (w *wrapped) run(ctx context.Context, r *muster.Registry, in muster.Instanc
 			return w.leave(reg, w.reason())
 		case <-displaced:
 			displaced = nil
+			w.unwatch()
 			w.c.progress("Another process has registered %s; this one goes on without being listed.", reg.Instance().Key())
 		case <-w.process.ended:
 			cancel()
@@ -253,6 +276,7 @@ func (w *wrapped) reason() os.Signal {
 
 // leave takes the instance out of traffic, waits for callers to notice, and stops the command. Another signal cuts the wait.
 func (w *wrapped) leave(reg *muster.Registration, s os.Signal) error {
+	w.unwatch() // before it could bring the instance back
 	if reg != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), w.c.duration("timeout"))
 		err := reg.Leave(ctx)
@@ -297,6 +321,7 @@ func (w *wrapped) pause(d time.Duration) {
 
 // end deregisters and gives the command's exit code.
 func (w *wrapped) end(reg *muster.Registration) error {
+	w.unwatch()
 	if reg != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), w.c.duration("timeout"))
 		defer cancel()

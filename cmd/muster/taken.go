@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/probe"
 )
 
 // taken is the error that somebody answers already where a command that was not started yet is to answer: whoever that is would
@@ -22,9 +23,9 @@ func taken(ctx context.Context, ends []muster.Endpoint, check health) error {
 				"%s takes connections before the command is started: another program listens there; end that one, or give the command and --url another port", addr)}
 		}
 	}
-	if answers, _ := dial(ctx, check.addr); check.url == "" && answers {
+	if answers, _ := dial(ctx, check.check.Address); check.check.Kind != probe.HTTP && answers {
 		return &exitError{exitFailed, fmt.Errorf(
-			"%s takes connections before the command is started, so it cannot say when the command is healthy: give --health tcp://host:port, or a URL, where the command itself answers", check.addr)}
+			"%s takes connections before the command is started, so it cannot say when the command is healthy: give --health tcp://host:port, or a URL, where the command itself answers", check.check.Address)}
 	}
 	return ctx.Err()
 }

@@ -49,7 +49,7 @@ func TestRegisterTakesAHealthThatIsGoodAlready(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(other.Close)
 	end := muster.Endpoint{Scheme: "http", Address: closedPort(t)}
-	check, err := newHealth(other.URL+"/healthz", end)
+	check, err := newHealth(other.URL+"/healthz", &muster.Instance{Endpoints: []muster.Endpoint{end}})
 	if err != nil {
 		t.Fatal(err)
 	}
