@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -191,7 +192,7 @@ func await(t *testing.T, what string, ok func() bool) {
 }
 
 // serveForTest answers until it is told to stop. SIGTERM ends it with exit code 7, SIGINT with 8; SIGHUP is told and survived;
-// "/exit" ends it with 9, "/sick" makes "/health" fail.
+// "/exit" ends it with 9, "/sick" makes "/health" fail, "/well" ends that.
 func serveForTest(addr string) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -200,11 +201,17 @@ func serveForTest(addr string) {
 		fmt.Println("service:", err)
 		os.Exit(1)
 	}
+	var sick atomic.Bool
 	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
+		case "/sick", "/well":
+			sick.Store(r.URL.Path == "/sick")
 		case "/exit":
 			os.Exit(9)
 		case "/health":
+			if sick.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
 		case "/unhealthy":
 			w.WriteHeader(http.StatusServiceUnavailable)
 		default:
