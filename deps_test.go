@@ -59,6 +59,11 @@ func rooms() []room {
 
 		{at: "internal/intake", is: "bytes of requests, whichever face they are for"},
 
+		{
+			at: "internal/probe", is: "asks programs whether they are well; a prober is handed the store that it judges for",
+			may: map[string]string{"": words, "internal/store": "what is probed, and where findings go"},
+		},
+
 		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
 		{
 			at: "internal/store/bolt", is: "one journal of the store",

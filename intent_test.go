@@ -51,6 +51,18 @@ func TestEffectiveIsTheOnlyMerge(t *testing.T) {
 	}
 }
 
+func TestWhoReportsAStatusMaySayWhy(t *testing.T) {
+	for status, want := range map[muster.Status]string{
+		muster.Down: "reports down: no disk", muster.Starting: "reports starting: no disk", muster.OutOfService: "reports out_of_service: no disk", muster.Up: "",
+	} {
+		in := orders(1)
+		in.Status, in.Metadata = status, map[string]string{muster.BecauseKey: "no disk"}
+		if got := in.Effective().Because; got != want {
+			t.Errorf("%v: because %q, want %q", status, got, want)
+		}
+	}
+}
+
 func TestWhatAnIntentGivesWayTo(t *testing.T) {
 	until := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	five := &muster.Intent{Weight: new(5), Why: "slow", By: "ann", Rev: 3}

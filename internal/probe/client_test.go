@@ -40,7 +40,9 @@ func TestAnHTTPAnswerIsWellWhenItIs2xx(t *testing.T) {
 		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, ""},
 		{"503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "GET /healthz?deep=1 answered 503 Service Unavailable"},
 		{"404", http.NotFound, "GET /healthz?deep=1 answered 404 Not Found"},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://10.0.0.1/x", 302) },
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://10.0.0.1/x", http.StatusFound)
+		},
 			`GET /healthz?deep=1 answered 302 Found to "http://10.0.0.1/x"; redirects are not followed, so name where it leads`},
 		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "GET /healthz?deep=1: no answer within 300ms"},
 		{"the path as given", func(w http.ResponseWriter, r *http.Request) {
