@@ -20,7 +20,7 @@ check: ## the inner loop: build, gofmt, vet, staticcheck, unit tests with the ra
 test: setup ## everything, against real peers; installs what they need first (INSTALL=0: never)
 	@scripts/test
 
-test-%: setup ## one area: unit, cross, static, interop, faults, demo, docs
+test-%: setup ## one area: unit, cross, static, interop, faults, deploy, demo, docs
 	@scripts/test $*
 
 bench: ## benchmarks, each beside a peer or a floor measured in the same run

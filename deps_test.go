@@ -156,6 +156,7 @@ func rooms() []room {
 		{at: "test/faults", is: "holds tests alone, which import what they break"},
 		{at: "test/choosing", is: "holds tests alone, which import what they call through"},
 		{at: "test/demo", is: "runs the demo as a visitor would", may: map[string]string{"test/peer": "the binary, Python"}},
+		{at: "test/deploy", is: "holds tests alone, which run the binary as deploy/ does"},
 		{at: "test/docs", is: "runs what the documents show, as a reader would", may: map[string]string{"test/peer": "the binary, free ports", "golang.org/x/sys/unix": "a network of its own for each page"}},
 	}
 }

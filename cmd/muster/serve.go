@@ -60,6 +60,10 @@ func (c *cli) serve(ctx context.Context) error {
 		}
 		opt.Data, kept = abs, "in "+abs
 	}
+	var err error
+	if opt.Listener, err = inherited(); err != nil {
+		return &exitError{exitFailed, err}
+	}
 	s, err := server.Open(opt)
 	if errors.Is(err, muster.Internal) && !opt.Recover {
 		err = fmt.Errorf("%w; with recovery means: muster serve --recover", err)
@@ -72,7 +76,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if host, _, _ := net.SplitHostPort(at); !net.ParseIP(host).IsLoopback() {
 		c.progress("%s can be reached from other machines, and whoever reaches it may register and govern: keep it inside your network.", at)
 	}
-	if err := s.Serve(ctx); err != nil {
+	if err := serveManaged(ctx, s, c.getenv, opt.Log); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	c.progress("stopped in order")

@@ -27,15 +27,17 @@ type Server struct {
 	listener net.Listener
 	store    *store.Store
 	http     *http.Server
+	fresh    fresh
 	streams  context.CancelFunc // ends the requests that would go on for ever
 	stopping chan struct{}      // closed when Serve begins to stop
 	once     sync.Once
 	closed   error
 }
 
-// Options configures a Server. Listen must be set.
+// Options configures a Server. Listen or Listener must be set.
 type Options struct {
 	Listen   string             // host:port; port 0 takes a free one
+	Listener net.Listener       // already open, instead of Listen; the server closes it
 	Data     string             // directory of the journal, made if it is not there; "" keeps everything in memory
 	Recover  bool               // when the journal is damaged, move it aside and start with what can still be read
 	Hosts    []string           // names under which browsers may reach the server, besides localhost and IP addresses
@@ -52,7 +54,8 @@ const (
 	idleWithin   = 3 * time.Minute // beyond Eureka's 30 s heartbeat, so that clients may keep their connection
 	maxHeader    = 64 << 10
 	stopWithin   = 5 * time.Second
-	streamsStop  = 100 * time.Millisecond // after the start of a stop, for short requests under way
+	freshWithin  = 500 * time.Millisecond // for the first request of who has just connected
+	streamsStop  = 100 * time.Millisecond // after that, for short requests under way
 )
 
 // Open takes the listener and the journal. Nothing is answered before Serve.
@@ -62,12 +65,9 @@ func Open(opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if opt.Listen == "" { // to package net that means every network, on any port
-		return nil, errors.New("listen: no address is given; host:port is meant, such as 127.0.0.1:8761")
-	}
-	listener, err := net.Listen("tcp", opt.Listen)
+	listener, err := listen(opt)
 	if err != nil {
-		return nil, listenError(opt.Listen, err)
+		return nil, err
 	}
 	st, err := openStore(opt)
 	if err != nil {
@@ -83,10 +83,26 @@ func Open(opt Options) (*Server, error) {
 		WriteTimeout:      writeWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         s.fresh.note,
 		ErrorLog:          log.New(complaints{opt.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	return s, nil
+}
+
+// listen takes the listener that was handed in, or opens one.
+func listen(opt Options) (net.Listener, error) {
+	if opt.Listener != nil {
+		return opt.Listener, nil
+	}
+	if opt.Listen == "" { // to package net that means every network, on any port
+		return nil, errors.New("listen: no address is given; host:port is meant, such as 127.0.0.1:8761")
+	}
+	listener, err := net.Listen("tcp", opt.Listen)
+	if err != nil {
+		return nil, listenError(opt.Listen, err)
+	}
+	return listener, nil
 }
 
 func openStore(opt Options) (*store.Store, error) {
@@ -124,6 +140,7 @@ func (s *Server) Store() *store.Store { return s.store }
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve answers until ctx ends, then stops: it takes no new connections, lets requests finish, ends streams, and closes.
+// Who has connected gets an answer; who connects later waits for the next process, if somebody else holds the socket open too.
 //
 // Errors: the listener's or the journal's. A stop that ctx asked for is none.
 func (s *Server) Serve(ctx context.Context) error {
@@ -149,6 +166,10 @@ func (s *Server) Serve(ctx context.Context) error {
 // stop ends the HTTP side in order, then the store.
 func (s *Server) stop(failed <-chan error) error {
 	close(s.stopping)
+	s.listener.Close()
+	<-failed // whoever was taken is counted from here on
+	s.http.SetKeepAlivesEnabled(false)
+	s.fresh.await(freshWithin)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	cut := time.AfterFunc(streamsStop, s.streams)
@@ -156,9 +177,7 @@ func (s *Server) stop(failed <-chan error) error {
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.opt.Log.Warn("requests were cut off", "after", stopWithin)
 	}
-	err := s.Close()
-	<-failed
-	return err
+	return s.Close()
 }
 
 // Close frees the listener and the journal. It is idempotent.

@@ -20,6 +20,7 @@ type Command struct {
 	Env   []string      // KEY=VALUE, added to the environment of the test; the last of two equal keys wins
 	Dir   string        // working directory; "" means a temporary one of the test
 	Stdin *os.File      // nil means an empty input; with it the Command can be started only once
+	Files []*os.File    // what it inherits as file descriptors 3, 4 …
 	Ready Ready         // when it can be used; nil means as soon as it runs
 	Limit time.Duration // how long it may take until Ready, and after SIGTERM until it ended; 0 means 30s
 }
@@ -167,6 +168,7 @@ func (p *Process) begin() {
 	if p.command.Stdin != nil {
 		r.cmd.Stdin = p.command.Stdin
 	}
+	r.cmd.ExtraFiles = p.command.Files
 	r.cmd.Stdout = &p.log
 	r.cmd.Stderr = &p.log
 	r.cmd.WaitDelay = time.Second // for outputs that a grandchild holds open
