@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/examples/social"
+	"github.com/muster-go/muster/rpc/httprpc"
 )
 
 // silence is how long after the command that disables an instance returned a request may still reach it.
@@ -99,14 +101,15 @@ func (s *stage) claimTraffic(ctx context.Context, name, text string, in *instanc
 
 func ms(d time.Duration) float64 { return math.Round(float64(d) / float64(time.Millisecond)) }
 
-// halve halves an instance's weight and measures its share of the requests before and after.
+// halve halves an instance's weight, and measures its share of the calls before and after.
 func halve(ctx context.Context, s *stage) error {
-	in := s.fleet.alive(social.CommentsRole)[0]
-	before, err := s.measureShare(ctx, in, func(float64) bool { return true })
+	in, calls := s.fleet.alive(social.CommentsRole)[0], s.tally.read()
+	began := time.Now()
+	before, err := s.shareByWeight(ctx, in)
 	if err != nil {
 		return err
 	}
-	out, _, _, err := s.run(ctx, "weight", in.role, in.id, "5", "--why", "half for now")
+	out, _, ended, err := s.run(ctx, "weight", in.role, in.id, "5", "--why", "half for now")
 	if err != nil {
 		return err
 	}
@@ -114,40 +117,45 @@ func halve(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, silence); err != nil {
-		return err
-	}
-	const want, near = 100 * 5.0 / 15, 8
-	after, err := s.measureShare(ctx, in, func(share float64) bool { return math.Abs(share-want) <= near })
+	until(ctx, readyIn, func() bool {
+		now := s.registry.Snapshot(in.role).Instance(in.id)
+		return now != nil && now.Effective().Weight == 5
+	})
+	after, err := s.shareByWeight(ctx, in)
 	if err != nil {
 		return err
 	}
-	s.claim(atMost("weight_share", fmt.Sprintf("points off the %.0f %% of weights 5 and 10: its share went from %.0f %% to %.0f %%", want, before, after),
-		"", math.Abs(after-want), near))
+	const want = 100 * 5.0 / 15
+	s.claim(atMost("weight_share", fmt.Sprintf("points off the %.0f %% of weights 5 and 10: its share of calls by weight went from %.0f %% to %.0f %%", want, before, after),
+		"", math.Abs(after-want), 3))
+	then, _ := s.share(in, began, ended)
+	now, _ := s.share(in, ended, time.Now())
+	s.show.say("All calls together, most of which also go by how busy the instances are: %.0f %% before, %.0f %% since.", then, now)
+	all, failed, _, _ := s.meanwhile(calls)
+	s.claim(atMost("weight_failed", fmt.Sprintf("of %d calls failed meanwhile", all), "", float64(failed), 0))
 	_, _, _, err = s.run(ctx, "undo", act)
 	return err
 }
 
-// How many requests a share is measured over. Of the fewest, chance alone takes one with half of all below 42 % in a thousandth
-// of the cases. More are counted while the share is not what it should be: callers send less to an instance that answers late,
-// and on a busy machine one of two may be made to wait for a second. That evens out; a weight that nobody heeds does not.
-const (
-	fewestShared = 300
-	mostShared   = 3000
-)
-
-// measureShare counts the requests that come from now on, and returns the part of them, in percent, that an instance got: as
-// soon as ok says that it is as it should be, or of as many as are counted at most.
-func (s *stage) measureShare(ctx context.Context, in *instance, ok func(percent float64) bool) (percent float64, err error) {
-	from, all := time.Now(), 0
-	until(ctx, 30*time.Second, func() bool {
-		percent, all = s.share(in, from, time.Now())
-		return all >= fewestShared && ok(percent) || all >= mostShared
-	})
-	if all < fewestShared && ctx.Err() == nil {
-		return 0, fmt.Errorf("%s got %d requests in 30 s, too few to measure shares", in.role, all)
+// shareByWeight looks people up through a client that goes by weights alone, and returns the part of the calls, in percent,
+// that an instance got. What a client sends that also goes by load says less of the weights the busier the machine is.
+func (s *stage) shareByWeight(ctx context.Context, in *instance) (percent float64, err error) {
+	const calls = 100
+	client := muster.NewClient(s.registry, &muster.ClientOptions{Service: "demo", Policy: muster.Weighted, Observer: s.tally})
+	defer client.Close()
+	web := httprpc.NewTransport(client, nil)
+	defer web.CloseIdleConnections()
+	for n := 0; n < calls && ctx.Err() == nil; n++ {
+		s.traffic.extra(ctx, web)
 	}
-	return percent, ctx.Err()
+	var got, all int64
+	for _, row := range client.Explain(in.role).Rows {
+		all += row.Stats.Success
+		if row.Instance.ID == in.id {
+			got = row.Stats.Success
+		}
+	}
+	return 100 * float64(got) / float64(max(all, 1)), ctx.Err()
 }
 
 // restart kills the registry while an instance is disabled.

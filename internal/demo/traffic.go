@@ -104,7 +104,7 @@ func (d *traffic) call(ctx context.Context, n int) {
 		err := d.comment(ctx, rand.Text())
 		d.tally.safe(time.Since(began), err)
 	default:
-		err := d.lookUp(ctx)
+		err := d.lookUp(ctx, d.transport)
 		d.tally.safe(time.Since(began), err)
 	}
 }
@@ -144,11 +144,20 @@ func (d *traffic) comment(ctx context.Context, key string) error {
 	return d.ledger.comment(said.ID, content)
 }
 
+// extra looks somebody up, off the beat and through another transport.
+func (d *traffic) extra(ctx context.Context, via *httprpc.Transport) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callWithin)
+	defer cancel()
+	began := time.Now()
+	err := d.lookUp(ctx, via)
+	d.tally.safe(time.Since(began), err)
+}
+
 // lookUp reads what somebody registered with.
-func (d *traffic) lookUp(ctx context.Context) error {
+func (d *traffic) lookUp(ctx context.Context, via *httprpc.Transport) error {
 	p := d.somebody()
 	var said struct{ Email string }
-	if err := d.ask(ctx, httprpc.Request{Path: "/api/v1/users/" + p.id}, &said); err != nil {
+	if err := ask(ctx, via, httprpc.Request{Path: "/api/v1/users/" + p.id}, &said); err != nil {
 		return err
 	}
 	if said.Email != p.email {
@@ -163,17 +172,17 @@ func (d *traffic) post(ctx context.Context, path, key string, body map[string]an
 	if key != "" {
 		r.Header = http.Header{httprpc.KeyHeader: {key}}
 	}
-	return d.ask(ctx, r, said)
+	return ask(ctx, d.transport, r, said)
 }
 
 // ask makes a call of the comment API, and reads the data of its answer.
-func (d *traffic) ask(ctx context.Context, r httprpc.Request, said any) error {
+func ask(ctx context.Context, via *httprpc.Transport, r httprpc.Request, said any) error {
 	r.Service = social.CommentsRole
 	answer, err := httprpc.DoJSON[struct {
 		Code    int
 		Message string
 		Data    json.RawMessage
-	}](ctx, d.transport, r)
+	}](ctx, via, r)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestOneRoundKeepsEveryClaim(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"calm_failed", "calm_share", "disable_silence", "enable_traffic", "disable_failed", "weight_share",
+		"calm_failed", "calm_share", "disable_silence", "enable_traffic", "disable_failed", "weight_share", "weight_failed",
 		"kill_push_gone", "start_push_traffic", "kill_push_failed",
 		"outage_calls", "outage_intent", "outage_watchers", "outage_silence", "outage_traffic", "outage_failed",
 		"kill_register_failed", "kill_comments_failed", "comments_lost", "comments_twice", "comments_strange",
