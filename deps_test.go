@@ -57,6 +57,7 @@ func rooms() []room {
 			may: map[string]string{"": words, "internal/nativewire": "durations as the native API writes them"},
 		},
 
+		{at: "internal/release", is: "which version a program is, and which go together: numbers alone"},
 		{at: "internal/intake", is: "bytes of requests, whichever face they are for"},
 
 		{
@@ -108,7 +109,7 @@ func rooms() []room {
 		},
 		{
 			at: "registry/remote", is: "a driver: the root and its back end's wire, never another driver nor an rpc package",
-			may: map[string]string{"": words, "internal/nativewire": "its back end's wire"},
+			may: map[string]string{"": words, "internal/nativewire": "its back end's wire", "internal/release": "which servers it is too far from"},
 		},
 		{
 			at: "registry/open", is: "the one switch from URL to driver: it knows every driver and no rpc package",

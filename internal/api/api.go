@@ -21,7 +21,8 @@ type API struct {
 	opt      Options
 	mux      *http.ServeMux
 	origin   *http.CrossOriginProtection
-	document []byte // OpenAPI
+	document []byte   // OpenAPI
+	version  []string // value of Muster-Version, the same slice for every answer; empty: not sent
 	started  time.Time
 
 	seal     *seal
@@ -67,6 +68,9 @@ func New(s *store.Store, opt Options) *API {
 		started: time.Now(),
 		seal:    newSeal(),
 	}
+	if opt.Version != "" {
+		a.version = []string{opt.Version}
+	}
 	a.feeds.init(s)
 	a.route()
 	return a
@@ -74,6 +78,9 @@ func New(s *store.Store, opt Options) *API {
 
 // ServeHTTP serves one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.version != nil {
+		w.Header()[nativewire.VersionHeader] = a.version
+	}
 	if !reading(r.Method) {
 		if err := a.checkWrite(r); err != nil {
 			writeError(w, err)

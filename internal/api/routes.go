@@ -66,10 +66,21 @@ func (a *API) route() {
 	a.routeRest(api.OpenAPI())
 }
 
-// byHand adds a route that huma describes but does not serve.
+// byHand adds a route that huma describes but does not serve. One that takes no query refuses what huma would refuse.
 func (a *API) byHand(api huma.API, op huma.Operation, serve http.HandlerFunc) {
 	api.OpenAPI().AddOperation(&op)
-	a.mux.HandleFunc(op.Method+" "+op.Path, serve)
+	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" }) {
+		a.mux.HandleFunc(op.Method+" "+op.Path, serve)
+		return
+	}
+	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.RawQuery; q != "" {
+			name, _, _ := strings.Cut(q, "=")
+			writeError(w, invalid("unknown query parameter %.40q: none is known here", name))
+			return
+		}
+		serve(w, r)
+	})
 }
 
 // routeDocs serves the OpenAPI document, which is complete by now, and the page that shows it.

@@ -2,6 +2,10 @@ package nativewire
 
 import "time"
 
+// VersionHeader is the header in which every answer names the version of the server; its case is the canonical one. A client
+// names its own in User-Agent, as "muster/VERSION (…)".
+const VersionHeader = "Muster-Version"
+
 // Status is the state of a server.
 type Status struct {
 	Version      string            `json:"version,omitempty" doc:"Of the server" example:"0.1.0"`

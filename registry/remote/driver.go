@@ -25,6 +25,7 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/release"
 )
 
 // Options configures a driver. Hosts must be set.
@@ -53,8 +54,9 @@ type Driver struct {
 	closed bool
 	calls  sync.WaitGroup
 
-	handles handles
-	place   place
+	handles  handles
+	place    place
+	versions versions
 }
 
 var _ interface {
@@ -111,6 +113,7 @@ func Open(opt Options) (*Driver, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	d.handles.byLease = make(map[leaseName]nativewire.Handle)
+	d.versions.init(release.Version())
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d, nil
 }

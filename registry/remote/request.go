@@ -141,6 +141,7 @@ func (d *Driver) open(ctx context.Context, host string, r *request) (*http.Respo
 	for name, values := range r.header {
 		req.Header[name] = values
 	}
+	req.Header["User-Agent"] = d.versions.agent
 	if r.kind != "" {
 		req.Header.Set("Content-Type", r.kind)
 	}
@@ -151,6 +152,7 @@ func (d *Driver) open(ctx context.Context, host string, r *request) (*http.Respo
 	if err != nil {
 		return nil, d.unreachable(host, r, err)
 	}
+	d.versions.hear(d.log, host, res.Header)
 	return res, nil
 }
 
