@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -217,13 +219,15 @@ func TestOneOfSeveralServersDownIsFoundAndTheRestExamined(t *testing.T) {
 // slowJournal is a disk that takes its time to be read.
 type slowJournal struct{ release chan struct{} }
 
-func (j slowJournal) Load(func(*store.Record), func(muster.Key, *muster.Intent)) (uint64, error) {
+func (j slowJournal) Load(store.Loader) (uint64, error) {
 	<-j.release
 	return 0, nil
 }
-func (slowJournal) Write(store.Batch) error { return nil }
-func (slowJournal) Sync([]store.Act) error  { return nil }
-func (slowJournal) Close() error            { return nil }
+func (slowJournal) Write(store.Batch) error                          { return nil }
+func (slowJournal) Sync([]store.Act) error                           { return nil }
+func (slowJournal) Tidy() (bool, error)                              { return false, nil }
+func (slowJournal) Backup(context.Context, io.Writer) (int64, error) { return 0, nil }
+func (slowJournal) Close() error                                     { return nil }
 func (slowJournal) Audit(string, string, uint64, int) ([]muster.AuditRecord, error) {
 	return nil, nil
 }

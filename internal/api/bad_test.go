@@ -194,13 +194,15 @@ func TestNothingIsAnsweredWhileLoading(t *testing.T) {
 // slowJournal takes its time to load nothing.
 type slowJournal struct{ release chan struct{} }
 
-func (j *slowJournal) Load(func(*store.Record), func(muster.Key, *muster.Intent)) (uint64, error) {
+func (j *slowJournal) Load(store.Loader) (uint64, error) {
 	<-j.release
 	return 0, nil
 }
-func (j *slowJournal) Write(store.Batch) error { return nil }
-func (j *slowJournal) Sync([]store.Act) error  { return nil }
-func (j *slowJournal) Close() error            { return nil }
+func (j *slowJournal) Write(store.Batch) error                          { return nil }
+func (j *slowJournal) Sync([]store.Act) error                           { return nil }
+func (j *slowJournal) Tidy() (bool, error)                              { return false, nil }
+func (j *slowJournal) Backup(context.Context, io.Writer) (int64, error) { return 0, nil }
+func (j *slowJournal) Close() error                                     { return nil }
 func (j *slowJournal) Audit(string, string, uint64, int) ([]muster.AuditRecord, error) {
 	return nil, nil
 }

@@ -121,7 +121,7 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration) (*store.Record, er
 		if old == nil {
 			return &store.Record{Instance: in, TTL: ttl}, nil
 		}
-		if kept = old.TTL == ttl && old.Instance.Owner == in.Owner && says(old.Instance, in); kept {
+		if kept = old.TTL == ttl && old.Instance.Owner == in.Owner && says(old.Reported(), in); kept {
 			return old, nil
 		}
 		in.Override = old.Instance.Override // it lives as long as somebody holds the key

@@ -54,7 +54,7 @@ func (a *API) override(k muster.Key, who Operator, status muster.Status) error {
 		if old.Instance.Override == status {
 			return old, nil
 		}
-		in := old.Instance.Clone()
+		in := old.Reported().Clone()
 		in.Override = status
 		return old.Next(in), nil
 	})

@@ -81,7 +81,7 @@ func (s *Server) override(key muster.Key, override, want muster.Status, dirty in
 		if old == nil {
 			return nil, notFound(key)
 		}
-		in := *old.Instance // shares what nobody changes
+		in := *old.Reported() // shares what nobody changes
 		if in.Override = override; override == muster.Unknown || !overridable(in.Status) {
 			in.Status = want
 		}

@@ -2,6 +2,7 @@ package eurekaserver_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -413,14 +414,16 @@ func testNothingIsReadWhileLoading(t *testing.T) {
 // slowJournal keeps nothing and is loaded once it is opened.
 type slowJournal struct{ open chan struct{} }
 
-func (j slowJournal) Load(func(*store.Record), func(muster.Key, *muster.Intent)) (uint64, error) {
+func (j slowJournal) Load(store.Loader) (uint64, error) {
 	<-j.open
 	return 0, nil
 }
 
 func (slowJournal) Write(store.Batch) error { return nil }
 
-func (slowJournal) Sync([]store.Act) error { return nil }
+func (slowJournal) Sync([]store.Act) error                           { return nil }
+func (slowJournal) Tidy() (bool, error)                              { return false, nil }
+func (slowJournal) Backup(context.Context, io.Writer) (int64, error) { return 0, nil }
 
 func (slowJournal) Audit(string, string, uint64, int) ([]muster.AuditRecord, error) { return nil, nil }
 

@@ -90,8 +90,8 @@ func succeed(old, next *store.Record, fromPeer bool) {
 		if old.Instance.Override != muster.Unknown {
 			in.Override = old.Instance.Override
 		}
-		if old.WireKind == wireKind && in.Override == muster.Unknown && !fromPeer && overridable(in.Status) && overridable(old.Instance.Status) {
-			in.Status = old.Instance.Status
+		if old.WireKind == wireKind && in.Override == muster.Unknown && !fromPeer && overridable(in.Status) && overridable(old.Reported().Status) {
+			in.Status = old.Reported().Status
 		}
 	}
 	if up == 0 && standing(in) == muster.Up {
@@ -175,7 +175,7 @@ func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request, rt route) {
 //
 // Errors: Invalid.
 func withMetadata(old *store.Record, added eurekawire.Pairs) (*store.Record, error) {
-	in := old.Instance.Clone()
+	in := old.Reported().Clone()
 	if in.Metadata == nil {
 		in.Metadata = make(map[string]string, len(added))
 	}

@@ -108,7 +108,7 @@ func listen(opt Options) (net.Listener, error) {
 func openStore(opt Options) (*store.Store, error) {
 	so := store.Options{Preserve: opt.Preserve, Log: opt.Log}
 	if opt.Data != "" {
-		journal, err := bolt.Open(opt.Data, &bolt.Options{Recover: opt.Recover, Log: opt.Log})
+		journal, err := bolt.Open(opt.Data, &bolt.Options{Recover: opt.Recover, Version: opt.Version, Log: opt.Log})
 		if err != nil {
 			return nil, err
 		}

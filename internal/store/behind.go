@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	writeChunk = 4096    // records in one batch, some 40 ms; acts are served in between
@@ -16,7 +19,11 @@ type trouble struct {
 // load reads the journal into the store.
 func (w *scribe) load() error {
 	s := w.store
-	newest, err := s.journal.Load(s.restore, s.intents.set)
+	newest, err := s.journal.Load(Loader{
+		Record: s.restore,
+		Intent: s.intents.set,
+		Token:  func(t *Token) { s.tokens.set(t.Name, t) },
+	})
 	w.newest = newest
 	for _, sp := range *s.spaces.Load() {
 		w.written[sp] = sp.seq.Load()
@@ -72,6 +79,7 @@ func (w *scribe) write(sp *space) error {
 	if sp.seq.Load() == w.written[sp] {
 		return nil
 	}
+	clear(w.settled)
 	changes, seq, ok := s.Changes(sp.name, s.epoch, w.written[sp])
 	if !ok {
 		return w.rewrite(sp)
@@ -80,9 +88,11 @@ func (w *scribe) write(sp *space) error {
 		n := fits(len(changes), func(i int) *Record { return changes[i].Record })
 		b := Batch{Namespace: sp.name}
 		for _, c := range changes[:n] {
-			if c.Record != nil {
+			switch {
+			case w.settled[c.Key.Fold()]: // the journal has something newer; what followed that is in the next list
+			case c.Record != nil:
 				b.Put = append(b.Put, c.Record)
-			} else {
+			default:
 				b.Delete = append(b.Delete, c.Key)
 			}
 		}
@@ -107,7 +117,7 @@ func (w *scribe) rewrite(sp *space) error {
 	b := Batch{Namespace: sp.name, Replace: true}
 	for {
 		n := fits(len(all), func(i int) *Record { return all[i] })
-		b.Put, all = all[:n], all[n:]
+		b.Put, all = slices.DeleteFunc(all[:n:n], func(r *Record) bool { return w.settled[r.Instance.Key().Fold()] }), all[n:]
 		if err := w.store.journal.Write(b); err != nil {
 			return err
 		}

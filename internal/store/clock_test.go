@@ -21,18 +21,20 @@ var wallClock = map[string]string{
 	"Store.ChangesSince: t.Sub": "a reader's question about the feed; it ends no lease",
 	"space.put: time.Now":       "Record.Changed is shown, and compared with nothing",
 	"scribe.trouble: time.Now":  "State.JournalSince is shown, and compared with nothing",
-	"scribe.plan: time.Now":     "Intent.At and AuditRecord.At are shown",
+	"scribe.plan: time.Now":     "Intent.At, AuditRecord.At and Token.Created are shown",
 
 	// The end of an intent is a time of day, because a person named it: a clock set back puts it off, and that is all.
-	"Store.SetIntent: it.Until.After": "is it over already",
-	"Store.SetIntent: time.Now":       "is it over already",
-	"scribe.plan: it.Until.Before":    "does it end before the next look",
-	"scribe.sleep: time.Until":        "when to look next; at least once a minute, should the clock be moved",
-	"scribe.end: time.Now":            "whose time has come",
-	"scribe.end: soonest.Before":      "when to look next",
-	"scribe.end: again.Before":        "when to try the journal again",
-	"intents.over: until.After":       "whose time has come",
-	"intents.over: until.Before":      "whose comes next",
+	"Store.SetIntent: it.Until.After":     "is it over already",
+	"Store.SetIntent: time.Now":           "is it over already",
+	"plan.resolveIntent: it.Until.Before": "does it end before the next look",
+	"Store.AddToken: time.Now":            "is it over already",
+	"Token.check: t.Expires.After":        "is it over already; the faces compare it with the clock at each request",
+	"scribe.sleep: time.Until":            "when to look next; at least once a minute, should the clock be moved",
+	"scribe.end: time.Now":                "whose time has come",
+	"scribe.end: soonest.Before":          "when to look next",
+	"scribe.end: again.Before":            "when to try the journal again",
+	"intents.over: until.After":           "whose time has come",
+	"intents.over: until.Before":          "whose comes next",
 }
 
 // A test cannot set the clock of the machine back. What it can show is that nothing that expires has a look at it: leases are

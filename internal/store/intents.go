@@ -123,11 +123,12 @@ func (s *Store) SetIntent(key muster.Key, it muster.Intent, who Author) (*muster
 	return s.do(&act{key: key, intent: &it, who: who})
 }
 
-// Record keeps an audit record of something else that an operator did, synced before it returns. ID and At are set here.
+// Record keeps an audit record of something else that an operator did, synced before it returns. ID and At are set here. What
+// was done to the server or a namespace as a whole has a Key without a service.
 //
 // Errors: Invalid, Exhausted (the disk is full), Unavailable, Closed.
 func (s *Store) Record(rec muster.AuditRecord) error {
-	if err := checkKey(rec.Key); err != nil {
+	if err := checkAudited(rec.Key); err != nil {
 		return err
 	}
 	_, err := s.do(&act{key: rec.Key, audit: rec})
@@ -148,13 +149,30 @@ func (s *Store) Audit(namespace, service string, before uint64, limit int) ([]mu
 	return s.journal.Audit(namespace, service, before, min(limit, 1000))
 }
 
-// act is one thing for the scribe to write.
+// checkAudited is checkKey for audit records, which may be about the server or a namespace as a whole: they have no service then,
+// and as ID what was changed, or nothing.
+func checkAudited(key muster.Key) error {
+	switch {
+	case key.Service != "":
+		return checkKey(key)
+	case key.ID != "":
+		if err := muster.CheckID(key.ID); err != nil {
+			return err
+		}
+	}
+	return muster.CheckNamespace(key.Namespace)
+}
+
+// act is one thing for the scribe to write: the first of intent, token, revoke and lasting that is there, else audit alone.
 type act struct {
-	key    muster.Key
-	intent *muster.Intent     // nil: audit alone
-	audit  muster.AuditRecord // when intent is nil
-	who    Author
-	answer chan answer // holds one
+	key     muster.Key
+	intent  *muster.Intent
+	token   *Token   // to add
+	revoke  string   // name of the token to remove
+	lasting *lasting // a change to a static record
+	audit   muster.AuditRecord
+	who     Author
+	answer  chan answer // holds one
 }
 
 type answer struct {
@@ -182,13 +200,8 @@ func (a *act) idle(current *muster.Intent) bool {
 	return a.intent != nil && a.intent.Rev == 0 && a.intent.Empty() && current == nil
 }
 
-// resolve checks an act against the intent that is there and says what to write.
+// resolve checks an act about an intent against the one that is there and says what to write.
 func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Time) (Act, error) {
-	if a.intent == nil {
-		rec := a.audit
-		rec.ID, rec.At = id, now
-		return Act{Audit: rec}, nil
-	}
 	var rev uint64
 	if current != nil {
 		rev = current.Rev
@@ -212,6 +225,27 @@ func (a *act) resolve(current *muster.Intent, room bool, id uint64, now time.Tim
 	}}, nil
 }
 
+// resolveToken checks an act about a token against those that are there and says what to write.
+func (a *act) resolveToken(all []*Token, id uint64, now time.Time) (Act, error) {
+	rec := muster.AuditRecord{ID: id, At: now, Op: a.who.Op, Key: a.key, Proven: a.who.Proven, Claimed: a.who.Claimed, Why: a.who.Why}
+	if a.token != nil {
+		if err := a.token.clash(all); err != nil {
+			return Act{}, err
+		}
+		added := *a.token
+		added.Created = now
+		rec.Why, rec.Detail = cmp.Or(rec.Why, added.Why), added.detail()
+		return Act{Audit: rec, Token: &added}, nil
+	}
+	for _, t := range all {
+		if muster.EqualFold(t.Name, a.revoke) {
+			rec.Key, rec.Detail = t.auditKey(), t.detail()
+			return Act{Audit: rec, Revoke: t.Name}, nil
+		}
+	}
+	return Act{}, &muster.Error{Op: "remove token", Code: muster.NotFound, Err: fmt.Errorf("%q: %w", a.revoke, errNoToken)}
+}
+
 // outcome is the intent to answer with once the act is written.
 func (a *act) outcome(written Act) *muster.Intent {
 	if a.intent == nil || written.Audit.After != nil {
@@ -233,11 +267,11 @@ func (s *Store) attach(key muster.Key) {
 	if sp == nil {
 		return
 	}
-	_, changed, _ := sp.update(key, func(old *Record) (*Record, error) {
+	changed := sp.amend(key, func(old *Record) *Record {
 		if old == nil || old.Instance.Intent == s.intents.get(key) {
-			return old, nil
+			return old
 		}
-		return old.Next(nil), nil
+		return old.Next(nil)
 	})
 	if changed {
 		sp.announce()

@@ -289,7 +289,7 @@ func TestAJournalThatCannotBeReadIsNeverServedAsEmpty(t *testing.T) {
 
 type unreadable struct{ *kept }
 
-func (unreadable) Load(func(*store.Record), func(muster.Key, *muster.Intent)) (uint64, error) {
+func (unreadable) Load(store.Loader) (uint64, error) {
 	return 0, errors.New("spoilt")
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ type kept struct {
 	mu      sync.Mutex
 	records map[muster.Key]*store.Record
 	intents map[muster.Key]*muster.Intent
+	tokens  map[string]*store.Token
 	audit   []muster.AuditRecord
 	writes  int // batches
 
@@ -31,6 +33,7 @@ func newKept() *kept {
 	return &kept{
 		records: map[muster.Key]*store.Record{},
 		intents: map[muster.Key]*muster.Intent{},
+		tokens:  map[string]*store.Token{},
 		onLoad:  func() {},
 		onWrite: func() error { return nil },
 		onSync:  func() error { return nil },
@@ -51,13 +54,16 @@ func (j *kept) hook(hook *func() error) error {
 	return f()
 }
 
-func (j *kept) Load(record func(*store.Record), intent func(muster.Key, *muster.Intent)) (newest uint64, err error) {
+func (j *kept) Load(into store.Loader) (newest uint64, err error) {
 	j.onLoad()
 	for k, it := range j.intents {
-		intent(k, it)
+		into.Intent(k, it)
+	}
+	for _, t := range j.tokens {
+		into.Token(t)
 	}
 	for _, r := range j.records {
-		record(&store.Record{Instance: r.Instance.Clone(), TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind})
+		into.Record(&store.Record{Instance: r.Reported().Clone(), TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind, Payer: r.Payer, Static: r.Static})
 	}
 	if n := len(j.audit); n > 0 {
 		newest = j.audit[n-1].ID
@@ -72,8 +78,8 @@ func (j *kept) Write(b store.Batch) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.writes++
-	for k := range j.records {
-		if b.Replace && muster.EqualFold(k.Namespace, b.Namespace) {
+	for k, r := range j.records {
+		if b.Replace && !r.Static && muster.EqualFold(k.Namespace, b.Namespace) {
 			delete(j.records, k)
 		}
 	}
@@ -93,7 +99,19 @@ func (j *kept) Sync(acts []store.Act) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, a := range acts {
-		j.audit = append(j.audit, a.Audit)
+		if a.Audit.ID != 0 {
+			j.audit = append(j.audit, a.Audit)
+		}
+		if a.Token != nil {
+			j.tokens[muster.Fold(a.Token.Name)] = a.Token
+		}
+		if a.Revoke != "" {
+			delete(j.tokens, muster.Fold(a.Revoke))
+		}
+		if a.Put != nil {
+			j.records[a.Put.Instance.Key().Fold()] = a.Put
+		}
+		delete(j.records, a.Delete.Fold())
 		switch k := a.Audit.Key.Fold(); {
 		case !a.Intent:
 		case a.Audit.After == nil:
@@ -116,7 +134,17 @@ func (j *kept) Audit(namespace, service string, before uint64, limit int) (out [
 	return out, nil
 }
 
+func (j *kept) Backup(context.Context, io.Writer) (int64, error) { return 0, nil }
+
+func (j *kept) Tidy() (more bool, err error) { return false, nil }
+
 func (j *kept) Close() error { return nil }
+
+func (j *kept) at(k muster.Key) *store.Record {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.records[k.Fold()]
+}
 
 func (j *kept) size() int {
 	j.mu.Lock()

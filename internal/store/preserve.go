@@ -67,7 +67,7 @@ const (
 // check evaluates the rule, notes and logs a change, and reports whether expiry is held.
 func (g *guard) check(now int64) bool {
 	sp := g.space
-	p, listed, late := sp.store.opt.Preserve, sp.listed.Load(), sp.late.Load()
+	p, listed, late := sp.store.opt.Preserve, sp.leased(), sp.late.Load()
 	holds := p.holds(listed, late)
 	switch changed := g.set(holds, now); {
 	case changed && holds:

@@ -9,10 +9,11 @@ import (
 // scribe is the one goroutine that writes to the journal. It owns the order of intents and the journal's lag behind the feed.
 type scribe struct {
 	store   *Store
-	newest  uint64            // ID of the newest audit record
-	written map[*space]uint64 // Seq up to which the journal has the records
-	due     time.Time         // when to look for intents whose time has come
-	owed    []Act             // ends of intents that the journal refused; they come before whatever is written next
+	newest  uint64              // ID of the newest audit record
+	written map[*space]uint64   // Seq up to which the journal has the records
+	due     time.Time           // when to look for intents whose time has come
+	owed    []Act               // ends of intents that the journal refused; they come before whatever is written next
+	settled map[muster.Key]bool // static records settled since the list being written behind was read, by folded key
 }
 
 const (
@@ -20,11 +21,13 @@ const (
 	retryAfter = time.Second            // after the journal refused
 	lookAgain  = time.Minute            // for intents whose time has come: the wall clock may be moved
 	actChunk   = 256                    // acts synced together
+	tidyEvery  = time.Hour              // what is too old leaves the journal
+	tidyNext   = 100 * time.Millisecond // between two steps of that
 )
 
 // scribe runs the scribe until the store is closed.
 func (s *Store) scribe() {
-	w := &scribe{store: s, written: map[*space]uint64{}}
+	w := &scribe{store: s, written: map[*space]uint64{}, settled: map[muster.Key]bool{}}
 	if !s.volatile {
 		if err := w.load(); err != nil {
 			s.loadErr = &muster.Error{Op: "load", Code: muster.Internal, Err: err}
@@ -33,10 +36,14 @@ func (s *Store) scribe() {
 		}
 		close(s.loaded)
 	}
-	flush, ends := time.NewTimer(time.Hour), time.NewTimer(0)
+	flush, ends, tidy := time.NewTimer(time.Hour), time.NewTimer(0), time.NewTimer(tidyNext)
 	flush.Stop()
+	if s.volatile {
+		tidy.Stop()
+	}
 	defer flush.Stop()
 	defer ends.Stop()
+	defer tidy.Stop()
 	waiting := false
 	for {
 		select {
@@ -56,6 +63,8 @@ func (s *Store) scribe() {
 				flush.Reset(retryAfter)
 			}
 			ends.Reset(w.sleep()) // acts were settled in between
+		case <-tidy.C:
+			tidy.Reset(w.tidy())
 		case <-s.ctx.Done():
 			w.flush()
 			return
@@ -71,6 +80,9 @@ func (w *scribe) settle(first *act) {
 	}
 	if err := w.store.journal.Sync(append(w.owed, p.writes...)); err != nil {
 		for _, a := range p.acts {
+			if a.lasting != nil {
+				a.lasting.release()
+			}
 			a.answer <- answer{err: err}
 		}
 		return
@@ -81,8 +93,22 @@ func (w *scribe) settle(first *act) {
 		w.store.attach(next.key)
 	}
 	for i, a := range p.acts {
-		a.answer <- answer{intent: a.outcome(p.writes[i])}
+		a.answer <- w.reveal(a, p.writes[i])
 	}
+}
+
+// reveal makes an act that is synced seen, and says what to answer. Intents are seen already.
+func (w *scribe) reveal(a *act, written Act) answer {
+	switch {
+	case a.token != nil:
+		w.store.tokens.set(written.Token.Name, written.Token)
+	case a.revoke != "":
+		w.store.tokens.set(written.Revoke, nil)
+	case a.lasting != nil:
+		w.settled[a.key.Fold()] = true
+		return answer{err: a.lasting.commit(a.key)}
+	}
+	return answer{intent: a.outcome(written)}
 }
 
 // gather returns first and the acts that wait behind it.
@@ -97,49 +123,6 @@ func (w *scribe) gather(first *act) []*act {
 		}
 	}
 	return batch
-}
-
-// plan is what one transaction will do.
-type plan struct {
-	acts    []*act
-	writes  []Act                 // one for each of acts
-	intents map[muster.Key]wanted // what will be there, by folded key
-}
-
-// plan resolves acts one after the other, each against what those before it leave, and answers those that need no writing.
-func (w *scribe) plan(acts []*act) plan {
-	p := plan{intents: map[muster.Key]wanted{}}
-	now, room := time.Now().Round(0), MaxIntents-w.store.intents.size()
-	for _, a := range acts {
-		key := a.key.Fold()
-		planned, ok := p.intents[key]
-		current := planned.intent
-		if !ok {
-			current = w.store.intents.get(key)
-		}
-		if a.idle(current) {
-			a.answer <- answer{intent: a.intent}
-			continue
-		}
-		write, err := a.resolve(current, room > 0, w.newest+1, now)
-		if err != nil {
-			a.answer <- answer{err: err}
-			continue
-		}
-		w.newest++
-		p.acts, p.writes = append(p.acts, a), append(p.writes, write)
-		if !write.Intent {
-			continue
-		}
-		p.intents[key] = wanted{a.key, write.Audit.After}
-		if current == nil {
-			room--
-		}
-		if it := write.Audit.After; it != nil && !it.Until.IsZero() && it.Until.Before(w.due) {
-			w.due = it.Until
-		}
-	}
-	return p
 }
 
 // sleep is the time until an intent may have to end.
@@ -178,6 +161,19 @@ func (w *scribe) end() {
 		s.intents.set(o.key, next[i])
 		s.attach(o.key)
 	}
+}
+
+// tidy lets the journal forget what is too old, and returns when to do so next.
+func (w *scribe) tidy() time.Duration {
+	more, err := w.store.journal.Tidy()
+	switch {
+	case err != nil:
+		w.store.log.Warn("the journal keeps what it may forget", "err", err)
+		return tidyEvery
+	case more:
+		return tidyNext
+	}
+	return tidyEvery
 }
 
 // successor is what an intent gives way to at its end, as the record with that Rev, or nil. It is still who asked for it then.

@@ -19,6 +19,7 @@ type space struct {
 
 	seq     atomic.Uint64 // of the newest change
 	listed  atomic.Int64  // records
+	fixed   atomic.Int64  // of them, the static ones
 	late    atomic.Int64  // of them, those that missed their renewals
 	overdue atomic.Int64  // of those, the ones that missed their TTL too and are held
 	seen    atomic.Uint64 // renewals ever
@@ -66,11 +67,13 @@ func newSpace(s *Store, name string) *space {
 
 // Update replaces the record at key by what change returns: nil removes it, old itself leaves it. A Record made anew begins a
 // lease, or goes on with the one the same owner already holds; one from [Record.Next] keeps the deadline as it is. change
-// runs under the namespace's lock: it must be quick, must not call the store, and may be called twice. The store takes the
-// returned Record over, sets what is the store's to set, and attaches the intent. Update returns the record that is now at
+// runs under the namespace's lock: it must be quick, must not call the store, and may be called more than once. The store takes
+// the returned Record over, sets what is the store's to set, and attaches the intent. Where the old or the new Record is Static,
+// the change is synced in the journal before anybody sees it and before Update returns. Update returns the record that is now at
 // key, nil if there is none.
 //
-// Errors: Invalid, Exhausted (too many instances or namespaces), Unavailable (loading), Closed, or what change returned.
+// Errors: Invalid, Exhausted (too many instances or namespaces, a quota; for a static record also a full disk), Unavailable
+// (loading), Closed, or what change returned.
 func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)) (*Record, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
@@ -88,14 +91,22 @@ func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)
 			return nil, err
 		}
 	}
-	rec, changed, err := sp.update(key, change)
-	if changed {
-		sp.announce()
+	for {
+		rec, changed, lasting, err := sp.update(key, change)
+		if lasting == nil {
+			if changed {
+				sp.announce()
+			}
+			return rec, err
+		}
+		if rec, err = s.doLasting(key, lasting); err != errOvertaken {
+			return rec, err
+		}
 	}
-	return rec, err
 }
 
-func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (rec *Record, changed bool, err error) {
+// update makes the change, or says what it would be when it must last before it is seen.
+func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (rec *Record, changed bool, durable *lasting, err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	l := sp.lease(key)
@@ -104,20 +115,48 @@ func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error
 		old = l.record.Load()
 	}
 	next, err := change(old)
-	switch {
-	case err != nil || next == old:
-		return old, false, err
-	case next == nil:
+	if err != nil || next == old {
+		return old, false, nil, err
+	}
+	if next != nil {
+		if err := check(key, next); err != nil {
+			return old, false, nil, err
+		}
+		next.size = next.measure()
+		if old == nil && sp.store.size.Load() >= MaxInstances {
+			return nil, false, nil, &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d instances are registered already, more are not kept", MaxInstances)}
+		}
+	}
+	if !sp.store.volatile && (old.static() || next.static()) {
+		return old, false, &lasting{space: sp, old: old, next: next}, nil
+	}
+	if next == nil {
 		sp.remove(l, false)
-		return nil, true, nil
+		return nil, true, nil, nil
 	}
-	if err := check(key, next); err != nil {
-		return old, false, err
+	if err := sp.store.ledger.admit(old, next); err != nil {
+		return old, false, nil, err
 	}
-	if old == nil && sp.store.size.Load() >= MaxInstances {
-		return nil, false, &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d instances are registered already, more are not kept", MaxInstances)}
+	return sp.put(key, l, next), true, nil, nil
+}
+
+// amend puts what change returns in place of the record at key: the same record as reported, with something of the store's own
+// changed, which nobody is charged for and nothing waits for. It does not announce.
+func (sp *space) amend(key muster.Key, change func(old *Record) *Record) (changed bool) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	l := sp.lease(key)
+	var old *Record
+	if l != nil {
+		old = l.record.Load()
 	}
-	return sp.put(key, l, next), true, nil
+	next := change(old)
+	if next == old {
+		return false
+	}
+	next.size = old.size
+	sp.put(key, l, next)
+	return true
 }
 
 // put makes next the record at key; l is the lease of the one before it, if any.
@@ -130,14 +169,17 @@ func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
 	kept := old != nil && next.lease == l                           // made by Next
 	same := old != nil && old.Instance.Owner == next.Instance.Owner // or by the same owner again
 	in := sp.adopt(svc, next.Instance)
+	if next.judged == nil && same && !kept {
+		next.judged = old.judged
+	}
 	in.Registered = sp.store.base.Add(time.Duration(now)).Round(0)
 	if kept || same {
 		in.Registered = old.Instance.Registered
 	}
-	next.Instance = in
+	next.judge(in)
 	next.Changed = time.Now().Round(0)
 	next.Seq = sp.seq.Load() + 1
-	next.effective = in.Effective().Status
+	next.effective = next.Instance.Effective().Status
 
 	sp.feed.supersede(old, svc.fold, in.ID)
 	sp.hold(svc, l, next, kept, same, now)
@@ -168,7 +210,7 @@ func (sp *space) hold(svc *service, l *lease, next *Record, kept, same bool, now
 		renewed = l.renewed.Load()
 	}
 	next.lease = l
-	if begins := !kept && !same || sooner(next, l.record.Load()); begins {
+	if begins := !kept && !same || sooner(next, l.record.Load()) || next.Static != l.record.Load().Static; begins {
 		next.lease = sp.begin(svc, l, same, next.Seq, renewed)
 	} else if !kept {
 		l.touch(now)
@@ -177,7 +219,9 @@ func (sp *space) hold(svc *service, l *lease, next *Record, kept, same bool, now
 	next.lease.record.Store(next)
 	if next.lease != l {
 		svc.leases[next.Instance.ID] = next.lease
-		sp.store.wheel.add(next.lease, renewed+int64(next.lateAfter()), now)
+		if !next.Static {
+			sp.store.wheel.add(next.lease, renewed+int64(next.lateAfter()), now)
+		}
 	}
 }
 
@@ -192,13 +236,16 @@ func (sp *space) restore(key muster.Key, r *Record) {
 		return
 	}
 	s, svc := sp.store, sp.service(key.Service)
-	r.Instance, r.Seq = sp.adopt(svc, r.Instance), 1
+	r.Instance, r.Seq, r.size = sp.adopt(svc, r.Instance), 1, r.measure()
 	r.effective = r.Instance.Effective().Status
 	r.lease = sp.begin(svc, nil, false, 1, s.now())
 	r.Handle = r.lease.handle
 	r.lease.record.Store(r)
 	svc.leases[r.Instance.ID] = r.lease
-	s.wheel.add(r.lease, s.now()+int64(r.lateAfter()), s.now())
+	if !r.Static {
+		s.wheel.add(r.lease, s.now()+int64(r.lateAfter()), s.now())
+	}
+	s.ledger.take(r)
 	sp.listed.Add(1)
 	s.size.Add(1)
 	sp.count(r, +1)
@@ -218,6 +265,11 @@ func (sp *space) begin(svc *service, old *lease, sameOwner bool, seq uint64, ren
 		l.added = old.added
 		sp.store.handles.pass(old, l)
 		old.end()
+	case old.record.Load().Static: // nothing looks at it again to free its handle
+		l.added = old.added
+		sp.store.handles.take(l)
+		old.end()
+		sp.store.handles.free(old)
 	default:
 		l.added = old.added
 		sp.store.handles.take(l)
@@ -244,6 +296,7 @@ func (sp *space) remove(l *lease, expired bool) {
 		sp.expired.Add(1)
 	}
 	sp.count(old, -1)
+	sp.store.ledger.drop(old)
 	seq := sp.seq.Load() + 1
 	sp.feed.supersede(old, svc.fold, old.Instance.ID)
 	sp.feed.remove(old, svc.fold, seq, sp.store.now(), expired)
@@ -265,8 +318,15 @@ func (sp *space) changed(svc *service, id string, seq uint64) {
 // count adds the record to the namespace's sums, or takes it out.
 func (sp *space) count(r *Record, n int) {
 	sp.counts[r.effective] += n
+	if r.Static {
+		sp.fixed.Add(int64(n))
+		return
+	}
 	sp.expected += int64(n) * int64(1000*time.Minute/max(r.interval(), time.Millisecond))
 }
+
+// leased is the number of records that have a lease, the ones that self-preservation is about.
+func (sp *space) leased() int64 { return sp.listed.Load() - sp.fixed.Load() }
 
 // announce wakes who waits for a change, and the scribe. It is called without the lock.
 func (sp *space) announce() {
@@ -335,10 +395,14 @@ func check(key muster.Key, r *Record) error {
 		return &muster.Error{Code: muster.Internal, Err: fmt.Errorf("record %v is in the store already; a change needs one made anew or by Next", key)}
 	case in.Key().Fold() != key.Fold():
 		return invalid("instance %v does not belong at %v", in.Key(), key)
-	case r.TTL <= 0 || r.TTL > MaxTTL:
+	case r.Static && (r.TTL != 0 || r.Interval != 0):
+		return invalid("%v is static, which has no ttl, and names one of %v", key, max(r.TTL, r.Interval))
+	case !r.Static && (r.TTL <= 0 || r.TTL > MaxTTL):
 		return invalid("ttl %v of %v is not more than 0 and at most %v", r.TTL, key, MaxTTL)
 	case len(r.Wire) > MaxWire:
 		return invalid("%v carries %d bytes of its protocol's own, at most %d are kept", key, len(r.Wire), MaxWire)
+	case len(r.Payer) > maxCredential:
+		return invalid("the payer of %v has %d bytes, at most %d are kept", key, len(r.Payer), maxCredential)
 	case int(in.Status) > int(muster.Down) || int(in.Override) > int(muster.Down):
 		return invalid("%v: %v is not a status", key, max(in.Status, in.Override))
 	}

@@ -88,8 +88,8 @@ func (sp *space) state() NamespaceState {
 	listed, late, overdue := sp.listed.Load(), sp.late.Load(), sp.overdue.Load()
 	st.Instances, st.Late, st.Overdue = int(listed), int(late), int(overdue)
 	p := sp.store.opt.Preserve
-	if st.Preserving = p.holds(listed, late); st.Preserving {
-		st.Why = p.why(sp.name, listed, late, overdue)
+	if st.Preserving = p.holds(sp.leased(), late); st.Preserving {
+		st.Why = p.why(sp.name, sp.leased(), late, overdue)
 	}
 	return st
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -34,6 +35,8 @@ type Store struct {
 	scratch sync.Pool // of *[]byte, for building fragments
 
 	intents intents
+	tokens  tokens
+	ledger  ledger
 	acts    chan *act     // to the scribe
 	dirty   chan struct{} // tells the scribe that there is something to write behind
 
@@ -54,6 +57,7 @@ type Store struct {
 type Options struct {
 	Journal   Journal       // where records, intents and audit survive a restart; nil: memory only. The store closes it
 	Preserve  Preservation  // self-preservation; the zero value is on
+	Quota     Quota         // what one payer may register, and all together; the zero value is no limit
 	Retention time.Duration // how long changes stay in the feed at least; 0 means 3 min, Eureka's delta window. Never fewer than the last 4096 of a namespace
 	Log       *slog.Logger  // nil discards
 }
@@ -99,6 +103,7 @@ func Open(opt Options) (*Store, error) {
 	s.handles.init(uint32(random()))
 	s.wheel.init()
 	s.intents.init()
+	s.ledger.init(opt.Quota)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if s.journal == nil {
 		s.journal = newMemory()
@@ -142,6 +147,17 @@ func (s *Store) AwaitLoad(ctx context.Context) error {
 	case <-s.ctx.Done():
 		return closed("load")
 	}
+}
+
+// Backup writes all that the store keeps in its journal, as it is at one moment, while serving goes on. Records are in it as of
+// at most a second ago. It returns how many bytes were written.
+//
+// Errors: Unsupported (the store is in memory), Unavailable (loading), Closed, ctx.Err(), or what w answered.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	if err := s.ready(); err != nil {
+		return 0, err
+	}
+	return s.journal.Backup(ctx, w)
 }
 
 // Epoch is the random name of this life of the store, less than 2^52 and never 0. Seqs of different epochs do not compare.

@@ -174,7 +174,7 @@ func (d *Driver) SetStatus(ctx context.Context, k muster.Key, status muster.Stat
 		if old.Instance.Override == status {
 			return old, nil
 		}
-		next := *old.Instance
+		next := *old.Reported()
 		next.Override = status
 		return old.Next(&next), nil
 	})

@@ -1,18 +1,24 @@
 // Package bolt keeps a store's journal in one file, muster.db in a data directory, with go.etcd.io/bbolt: transactions by
 // copy on write, so that a crash or kill -9 at any moment leaves the last committed state.
 //
-// The file has four buckets. "meta" holds the format's number. "records" holds a bucket per folded namespace, keyed by folded
-// service, a zero byte and the instance ID. "intents" is keyed by folded namespace, service and ID with zero bytes between,
-// "audit" by the record's ID in eight bytes. Values are a checksum (CRC-32C of key and JSON) and JSON.
+// The file has six buckets. "meta" holds the format's number, the version of muster that last opened it, and what "audit" sums
+// up to. "records" holds the leased ones, a bucket per folded namespace, keyed by folded service, a zero byte and the instance
+// ID. "static" holds the static ones and "intents" the intents, keyed by folded namespace, service and ID with zero bytes
+// between; "tokens" is keyed by folded name, "audit" by the record's ID in eight bytes. Values are a checksum (CRC-32C of key
+// and JSON) and JSON.
+//
+// Format 1, of the first muster, had no "static", no "tokens" and no sum of "audit".
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -30,9 +36,10 @@ type Journal struct {
 	db      *bbolt.DB
 	path    string
 	file    fs.FileInfo // of the open file, as it was found at path
-	recover bool
-	audit   uint64 // records of it that stay
+	opt     Options
 	log     *slog.Logger
+	ctx     context.Context // ends on Close
+	cancel  context.CancelFunc
 	closing sync.Once
 	closed  error
 }
@@ -41,29 +48,48 @@ var _ store.Journal = (*Journal)(nil)
 
 // Options configures a Journal. A nil *Options means the same as the zero value.
 type Options struct {
-	Recover bool         // when the file is damaged, move it aside and start with what can still be read, instead of refusing
-	Log     *slog.Logger // nil discards
+	Recover    bool          // when the file is damaged, move it aside and start with what can still be read, instead of refusing
+	Version    string        // of this program; the file keeps it, for those who cannot read it to name. "" means "devel"
+	AuditAge   time.Duration // how long audit records stay; 0 means DefaultAuditAge
+	AuditBytes int64         // how much of them stays, if that is less; 0 means DefaultAuditBytes
+	Log        *slog.Logger  // nil discards
 }
+
+// What of the audit stays, where nothing else is said.
+const (
+	DefaultAuditAge   = 90 * 24 * time.Hour
+	DefaultAuditBytes = 1 << 30
+)
 
 // File is the journal's name in its data directory.
 const File = "muster.db"
 
 // format is the number of the layout that this program writes; it reads no newer one.
-const format = 1
+const format = 2
 
-// The buckets, and the key of the format in the first.
+// The buckets, and the keys in the first.
 const (
 	metaBucket    = "meta"
 	recordsBucket = "records"
+	staticBucket  = "static"
 	intentsBucket = "intents"
+	tokensBucket  = "tokens"
 	auditBucket   = "audit"
-	formatKey     = "format"
+
+	formatKey  = "format"
+	versionKey = "version"
+	tallyKey   = "audit"
 )
 
-// keepAudit is how many audit records stay, the newest.
-const keepAudit = 100_000
+// buckets are those of a format.
+func buckets(format int) []string {
+	if format == 1 {
+		return []string{auditBucket, intentsBucket, metaBucket, recordsBucket}
+	}
+	return []string{auditBucket, intentsBucket, metaBucket, recordsBucket, staticBucket, tokensBucket}
+}
 
-// Open opens the journal in dir, making both if need be.
+// Open opens the journal in dir, making both if need be. A file of an older format is upgraded, once a copy of it lies beside it.
 //
 // Errors: Unavailable (another process holds the file), Denied (no permission), Exhausted (disk full), Unsupported (written by
 // a newer muster), Invalid (not muster's file), Internal (damaged).
@@ -71,10 +97,9 @@ func Open(dir string, opt *Options) (*Journal, error) {
 	if opt == nil {
 		opt = new(Options)
 	}
-	j := &Journal{path: filepath.Join(dir, File), recover: opt.Recover, audit: keepAudit, log: opt.Log}
-	if j.log == nil {
-		j.log = slog.New(slog.DiscardHandler)
-	}
+	j := &Journal{path: filepath.Join(dir, File), opt: opt.orDefault()}
+	j.log = j.opt.Log
+	j.ctx, j.cancel = context.WithCancel(context.Background())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, j.explain("open", err)
 	}
@@ -86,6 +111,22 @@ func Open(dir string, opt *Options) (*Journal, error) {
 		return nil, j.explain("open", err)
 	}
 	return j, nil
+}
+
+func (o Options) orDefault() Options {
+	if o.AuditAge <= 0 {
+		o.AuditAge = DefaultAuditAge
+	}
+	if o.AuditBytes <= 0 {
+		o.AuditBytes = DefaultAuditBytes
+	}
+	if o.Version == "" {
+		o.Version = "devel"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // errGone is in every error about a file that is open but not found at its path any more.
@@ -102,7 +143,7 @@ func (j *Journal) open() error {
 	if err != nil {
 		return err
 	}
-	if err = guarded(func() error { return db.Update(j.prepare) }); err == nil {
+	if err = guarded(func() error { return j.prepare(db) }); err == nil {
 		j.file, err = os.Stat(j.path)
 	}
 	if err != nil {
@@ -134,15 +175,19 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 	var file *os.File
 	err = guarded(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      time.Second,
-			ReadOnly:     readOnly,
-			FreelistType: bbolt.FreelistMapType, // not NoFreelistSync: finding the list again reads the whole file on open and after each refused commit
-			NoStatistics: true,
+			InitialMmapSize: reserve(readOnly),
+			Timeout:         time.Second,
+			ReadOnly:        readOnly,
+			FreelistType:    bbolt.FreelistMapType, // not NoFreelistSync: finding the list again reads the whole file on open and after each refused commit
+			NoStatistics:    true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				file, err = os.OpenFile(name, flag, mode)
 				return file, err
 			},
 		})
+		if err == nil {
+			db.AllocSize = growth
+		}
 		return err
 	})
 	for _, damage := range []error{berrors.ErrInvalid, berrors.ErrChecksum, berrors.ErrVersionMismatch, berrors.ErrInvalidMapping} {
@@ -156,6 +201,19 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 	return db, err
 }
 
+// growth is the least by which the file grows.
+const growth = 128 << 10
+
+// reserve is how much address space the file is given at once. Where it outgrows that, writing waits until nobody reads, which a
+// backup to somebody slow would make long. Windows would make the file that large, and 32 bits have no room.
+func reserve(readOnly bool) int {
+	if readOnly || runtime.GOOS == "windows" || strconv.IntSize == 32 {
+		return 0
+	}
+	gib := 1 << 30
+	return 4 * gib
+}
+
 // guarded runs f and turns a panic or a memory fault in it into errDamaged.
 func guarded(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -167,36 +225,6 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// prepare checks that the file is of a format that this program reads, and lays out a new one.
-func (j *Journal) prepare(tx *bbolt.Tx) error {
-	meta := tx.Bucket([]byte(metaBucket))
-	if meta == nil {
-		if name, _ := tx.Cursor().First(); name != nil {
-			return fmt.Errorf("%w: it has a bucket %q but no format; name another data directory", errForeign, name)
-		}
-		var err error
-		if meta, err = tx.CreateBucket([]byte(metaBucket)); err != nil {
-			return err
-		}
-		if err := meta.Put([]byte(formatKey), strconv.AppendInt(nil, format, 10)); err != nil {
-			return err
-		}
-	}
-	n, err := strconv.Atoi(string(meta.Get([]byte(formatKey))))
-	if err != nil || n < 1 {
-		return fmt.Errorf("%w: format %q is not a number", errDamaged, meta.Get([]byte(formatKey)))
-	}
-	if n > format {
-		return fmt.Errorf("%w: it has format %d, this program reads up to %d; use the muster that wrote it, or a newer one", errNewer, n, format)
-	}
-	for _, name := range []string{recordsBucket, intentsBucket, auditBucket} {
-		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 var (
 	errForeign = errors.New("this is not muster's file")
 	errNewer   = errors.New("the file was written by a newer muster")
@@ -204,7 +232,10 @@ var (
 
 // Close closes the file. It is idempotent.
 func (j *Journal) Close() error {
-	j.closing.Do(func() { j.closed = j.db.Close() })
+	j.closing.Do(func() {
+		j.cancel() // a backup under way would keep the file open
+		j.closed = j.db.Close()
+	})
 	return j.closed
 }
 

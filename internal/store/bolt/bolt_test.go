@@ -50,6 +50,11 @@ func closeStore(t testing.TB, s *store.Store) {
 	}
 }
 
+// loader hands records and intents on, and leaves tokens.
+func loader(record func(*store.Record), intent func(muster.Key, *muster.Intent)) store.Loader {
+	return store.Loader{Record: record, Intent: intent, Token: func(*store.Token) {}}
+}
+
 func full(n int) *store.Record {
 	return &store.Record{
 		Instance: &muster.Instance{
@@ -197,8 +202,15 @@ func TestFormatsAreChecked(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return b.Put([]byte("format"), []byte("2"))
-		}, muster.Unsupported, "format 2, this program reads up to 1"},
+			return b.Put([]byte("format"), []byte("3"))
+		}, muster.Unsupported, "format 3, this program reads up to 2; use the muster that wrote it"},
+		"newer, and says which": {func(tx *bbolt.Tx) error {
+			b, err := tx.CreateBucket([]byte("meta"))
+			if err != nil {
+				return err
+			}
+			return errors.Join(b.Put([]byte("format"), []byte("3")), b.Put([]byte("version"), []byte("v9.8.7")))
+		}, muster.Unsupported, "use muster v9.8.7, or a newer one"},
 		"foreign": {func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("grafana")); return err }, muster.Invalid, `"grafana"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -275,11 +287,11 @@ func TestDamageIsNoticedAndNeverInventsAnIntent(t *testing.T) {
 			}
 			defer j.Close()
 			got := 0
-			_, err = j.Load(func(*store.Record) {}, func(k muster.Key, it *muster.Intent) {
+			_, err = j.Load(loader(func(*store.Record) {}, func(k muster.Key, it *muster.Intent) {
 				if got++; !want[k.ID+" "+intentText(it)] {
 					t.Errorf("%s: an intent that was never written: %v %s", name, k, intentText(it))
 				}
-			})
+			}))
 			if err != nil {
 				return named(t, name, dir, err)
 			}
@@ -328,14 +340,14 @@ func TestRecoverKeepsTheDamagedFileAndSaysWhatItSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := open(t, dir, nil)
-	if _, err := j.Load(func(*store.Record) {}, func(muster.Key, *muster.Intent) {}); !errors.Is(err, muster.Internal) || !strings.Contains(err.Error(), "i/007") {
+	if _, err := j.Load(loader(func(*store.Record) {}, func(muster.Key, *muster.Intent) {})); !errors.Is(err, muster.Internal) || !strings.Contains(err.Error(), "i/007") {
 		t.Errorf("loading with one intent falsified: %v", err)
 	}
 	j.Close()
 	var log bytes.Buffer
 	j = open(t, dir, &bolt.Options{Recover: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	got := 0
-	if _, err := j.Load(func(*store.Record) {}, func(muster.Key, *muster.Intent) { got++ }); err != nil || got != 19 {
+	if _, err := j.Load(loader(func(*store.Record) {}, func(muster.Key, *muster.Intent) { got++ })); err != nil || got != 19 {
 		t.Errorf("with Recover: %d intents, %v; want 19", got, err)
 	}
 	if !strings.Contains(log.String(), "i/007") {

@@ -34,6 +34,7 @@ type record struct {
 	Interval   time.Duration     `json:"iv,omitempty"`
 	Wire       []byte            `json:"wire,omitempty"`
 	WireKind   string            `json:"kind,omitempty"`
+	Payer      string            `json:"pay,omitempty"`
 }
 
 // intent is a muster.Intent as the file holds it, with its key as it was written.
@@ -67,13 +68,26 @@ type audit struct {
 	Detail    string    `json:"detail,omitempty"`
 }
 
+// token is a store.Token as the file holds it.
+type token struct {
+	Name        string    `json:"name"`
+	Hash        []byte    `json:"sha256,omitempty"`
+	Certificate string    `json:"cert,omitempty"`
+	Allow       []string  `json:"allow"`
+	Namespace   string    `json:"ns,omitempty"`
+	By          string    `json:"by,omitempty"`
+	Why         string    `json:"why,omitempty"`
+	Created     time.Time `json:"at,omitzero"`
+	Expires     time.Time `json:"until,omitzero"`
+}
+
 func fromRecord(r *store.Record) *record {
-	in := r.Instance
+	in := r.Reported()
 	out := &record{
 		Namespace: in.Namespace, Service: in.Service, ID: in.ID,
 		Status: in.Status, Override: in.Override, Zone: in.Zone, Version: in.Version, Tier: in.Tier, Weight: in.Weight,
 		Metadata: in.Metadata, Owner: in.Owner, Started: in.Started, Registered: in.Registered, Changed: r.Changed,
-		TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind,
+		TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind, Payer: r.Payer,
 	}
 	for _, e := range in.Endpoints {
 		out.Endpoints = append(out.Endpoints, e.String())
@@ -81,7 +95,7 @@ func fromRecord(r *store.Record) *record {
 	return out
 }
 
-func (r *record) store() *store.Record {
+func (r *record) store(static bool) *store.Record {
 	in := &muster.Instance{
 		Namespace: r.Namespace, Service: r.Service, ID: r.ID,
 		Status: r.Status, Override: r.Override, Zone: r.Zone, Version: r.Version, Tier: r.Tier, Weight: r.Weight,
@@ -91,7 +105,9 @@ func (r *record) store() *store.Record {
 		scheme, address, _ := strings.Cut(e, "://")
 		in.Endpoints = append(in.Endpoints, muster.Endpoint{Scheme: scheme, Address: address})
 	}
-	return &store.Record{Instance: in, TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind, Changed: r.Changed}
+	return &store.Record{
+		Instance: in, TTL: r.TTL, Interval: r.Interval, Wire: r.Wire, WireKind: r.WireKind, Payer: r.Payer, Static: static, Changed: r.Changed,
+	}
 }
 
 func fromIntent(key muster.Key, it *muster.Intent) *intent {
@@ -134,6 +150,24 @@ func (a *audit) muster(id uint64) muster.AuditRecord {
 	}
 }
 
+func fromToken(t *store.Token) *token {
+	out := &token{
+		Name: t.Name, Certificate: t.Certificate, Allow: t.Allow, Namespace: t.Namespace, By: t.By, Why: t.Why, Created: t.Created, Expires: t.Expires,
+	}
+	if t.Hash != [32]byte{} {
+		out.Hash = t.Hash[:]
+	}
+	return out
+}
+
+func (t *token) store() *store.Token {
+	out := &store.Token{
+		Name: t.Name, Certificate: t.Certificate, Allow: t.Allow, Namespace: t.Namespace, By: t.By, Why: t.Why, Created: t.Created, Expires: t.Expires,
+	}
+	copy(out.Hash[:], t.Hash)
+	return out
+}
+
 // checksum is the CRC-32C of key and value.
 func checksum(key, value []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli)
@@ -166,5 +200,7 @@ func intentKey(k muster.Key) []byte {
 	k = k.Fold()
 	return []byte(k.Namespace + "\x00" + k.Service + "\x00" + k.ID)
 }
+
+func tokenKey(name string) []byte { return []byte(muster.Fold(name)) }
 
 func auditKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }

@@ -26,6 +26,13 @@ func play(role string) int {
 		err = writeUntilKilled(dir)
 	case "full":
 		err = writeUntilFull(dir)
+	case "fixture":
+		err = writeFixture(dir)
+	case "upgrade":
+		after, _ := time.ParseDuration(os.Getenv("MUSTER_BOLT_TEST_AFTER")) // none: never
+		err = upgradeAndDie(dir, os.Getenv("MUSTER_BOLT_TEST_STEP"), after)
+	case "upgrade in no room":
+		err = upgradeInNoRoom(dir)
 	default:
 		err = fmt.Errorf("role %q is unknown", role)
 	}
@@ -183,12 +190,12 @@ func compare(t *testing.T, dir string, acked map[uint64]ack) {
 		}
 	}
 	got := map[string]uint64{}
-	newest, err := j.Load(func(*store.Record) {}, func(k muster.Key, it *muster.Intent) {
+	newest, err := j.Load(loader(func(*store.Record) {}, func(k muster.Key, it *muster.Intent) {
 		got[k.ID] = it.Rev
 		if l := last[k.ID]; l.After == nil || intentText(l.After) != intentText(it) {
 			t.Errorf("intent of %s is %s, its last audit record says %s", k.ID, intentText(it), intentText(l.After))
 		}
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,13 +35,8 @@ func writeUntilFull(dir string) error {
 	if err != nil {
 		return err
 	}
-	var was syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-		return err
-	}
-	limit := was
-	limit.Cur = uint64(info.Size()) + 64<<10
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+	was, err := limitFiles(uint64(info.Size()) + 64<<10)
+	if err != nil {
 		return err
 	}
 	stored := 0
@@ -88,13 +83,38 @@ func writeUntilFull(dir string) error {
 		return err
 	}
 	records, intents := 0, 0
-	if _, err := j.Load(func(*store.Record) { records++ }, func(muster.Key, *muster.Intent) { intents++ }); err != nil {
+	if _, err := j.Load(loader(func(*store.Record) { records++ }, func(muster.Key, *muster.Intent) { intents++ })); err != nil {
 		return err
 	}
 	if records != 2000 || intents != stored+1 {
 		return fmt.Errorf("the journal has %d records and %d intents, want 2000 and %d", records, intents, stored+1)
 	}
 	return j.Close()
+}
+
+// limitFiles limits the size of the files that this process writes, and returns the limit before.
+func limitFiles(size uint64) (was syscall.Rlimit, err error) {
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return was, err
+	}
+	limit := was
+	limit.Cur = size
+	return was, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+}
+
+// upgradeInNoRoom opens a file of an older format where no copy of it has room.
+func upgradeInNoRoom(dir string) error {
+	if _, err := limitFiles(8 << 10); err != nil {
+		return err
+	}
+	_, err := bolt.Open(dir, nil)
+	if !errors.Is(err, muster.Exhausted) || !strings.Contains(err.Error(), bolt.File+".format1-") {
+		return fmt.Errorf("opening it: %v; want exhausted, with the copy's name", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, bolt.File+".*")); len(left) > 0 { // the pattern is good
+		return fmt.Errorf("%q are left over", left)
+	}
+	return nil
 }
 
 func until(ok func() bool) error {

@@ -12,36 +12,51 @@ import (
 	"github.com/muster-go/muster/internal/store"
 )
 
-// Load hands over all that is kept. A record that cannot be read is left out and logged: it comes back when its instance
-// registers again. An intent that cannot be read is an error, unless the journal was opened to recover.
+// Load hands over all that is kept. A leased record that cannot be read is left out and logged: it comes back when its instance
+// registers again. An intent, a token or a static record that cannot be read is an error, unless the journal was opened to recover.
 //
 // Errors: Internal (damaged).
-func (j *Journal) Load(rec func(*store.Record), it func(muster.Key, *muster.Intent)) (newest uint64, err error) {
+func (j *Journal) Load(into store.Loader) (newest uint64, err error) {
 	err = guarded(func() error {
 		return j.db.View(func(tx *bbolt.Tx) error {
-			if err := j.loadIntents(tx, it); err != nil {
+			sum, err := readTally(tx.Bucket([]byte(metaBucket)))
+			if err != nil {
 				return err
 			}
+			newest = sum.Newest
 			if k, _ := tx.Bucket([]byte(auditBucket)).Cursor().Last(); len(k) == 8 {
-				newest = binary.BigEndian.Uint64(k)
+				newest = max(newest, binary.BigEndian.Uint64(k))
 			}
-			return j.loadRecords(tx, rec)
+			if err := load(j, tx, intentsBucket, func(i *intent) {
+				newest = max(newest, i.Rev)
+				into.Intent(i.key(), i.muster())
+			}); err != nil {
+				return err
+			}
+			if err := load(j, tx, tokensBucket, func(t *token) { into.Token(t.store()) }); err != nil {
+				return err
+			}
+			if err := load(j, tx, staticBucket, func(r *record) { into.Record(r.store(true)) }); err != nil {
+				return err
+			}
+			return j.loadRecords(tx, into.Record)
 		})
 	})
 	return newest, j.explain("load", err)
 }
 
-func (j *Journal) loadIntents(tx *bbolt.Tx, it func(muster.Key, *muster.Intent)) error {
-	return tx.Bucket([]byte(intentsBucket)).ForEach(func(k, v []byte) error {
-		var i intent
-		err := decode(k, v, &i)
+// load hands over a bucket of what must not be lost.
+func load[T any](j *Journal, tx *bbolt.Tx, bucket string, hand func(*T)) error {
+	return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
+		one := new(T)
+		err := decode(k, v, one)
 		switch {
 		case err == nil:
-			it(i.key(), i.muster())
-		case j.recover:
-			j.log.Error("an intent is lost", "key", fmt.Sprintf("%q", k), "err", err)
+			hand(one)
+		case j.opt.Recover:
+			j.log.Error("something is lost that should last", "of", bucket, "key", fmt.Sprintf("%q", k), "err", err)
 		default:
-			return fmt.Errorf("%w: intent %q: %w", errDamaged, k, err)
+			return fmt.Errorf("%w: %s %q: %w", errDamaged, bucket, k, err)
 		}
 		return nil
 	})
@@ -52,11 +67,15 @@ func (j *Journal) loadRecords(tx *bbolt.Tx, rec func(*store.Record)) error {
 	return all.ForEachBucket(func(namespace []byte) error {
 		return all.Bucket(namespace).ForEach(func(k, v []byte) error {
 			var r record
-			if err := decode(k, v, &r); err != nil {
+			err := decode(k, v, &r)
+			if err == nil && muster.Fold(r.Namespace) != string(namespace) {
+				err = fmt.Errorf("it is of namespace %q", r.Namespace)
+			}
+			if err != nil {
 				j.log.Warn("a registration is lost until its instance registers again", "namespace", string(namespace), "key", fmt.Sprintf("%q", k), "err", err)
 				return nil
 			}
-			rec(r.store())
+			rec(r.store(false))
 			return nil
 		})
 	})
@@ -67,29 +86,58 @@ func (j *Journal) loadRecords(tx *bbolt.Tx, rec func(*store.Record)) error {
 // Errors: Exhausted, Unavailable, Internal (damaged).
 func (j *Journal) Write(b store.Batch) error {
 	return j.update("write", func(tx *bbolt.Tx) error {
-		all, name := tx.Bucket([]byte(recordsBucket)), []byte(muster.Fold(b.Namespace))
 		if b.Replace {
-			if err := all.DeleteBucket(name); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
+			err := tx.Bucket([]byte(recordsBucket)).DeleteBucket([]byte(muster.Fold(b.Namespace)))
+			if err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 				return err
 			}
 		}
-		in, err := all.CreateBucketIfNotExists(name)
-		if err != nil {
-			return err
-		}
 		for _, k := range b.Delete {
-			if err := in.Delete(recordKey(k.Service, k.ID)); err != nil {
+			if err := deleteRecord(tx, k); err != nil {
 				return err
 			}
 		}
 		for _, r := range b.Put {
-			k := recordKey(r.Instance.Service, r.Instance.ID)
-			if err := put(in, k, fromRecord(r)); err != nil {
+			if err := putRecord(tx, r); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// putRecord writes a record where it belongs, and takes it out of where it may have been.
+func putRecord(tx *bbolt.Tx, r *store.Record) error {
+	key := r.Instance.Key()
+	if r.Static {
+		if err := deleteLeased(tx, key); err != nil {
+			return err
+		}
+		return put(tx.Bucket([]byte(staticBucket)), intentKey(key), fromRecord(r))
+	}
+	if err := tx.Bucket([]byte(staticBucket)).Delete(intentKey(key)); err != nil {
+		return err
+	}
+	in, err := tx.Bucket([]byte(recordsBucket)).CreateBucketIfNotExists([]byte(muster.Fold(key.Namespace)))
+	if err != nil {
+		return err
+	}
+	return put(in, recordKey(key.Service, key.ID), fromRecord(r))
+}
+
+func deleteRecord(tx *bbolt.Tx, key muster.Key) error {
+	if err := tx.Bucket([]byte(staticBucket)).Delete(intentKey(key)); err != nil {
+		return err
+	}
+	return deleteLeased(tx, key)
+}
+
+func deleteLeased(tx *bbolt.Tx, key muster.Key) error {
+	in := tx.Bucket([]byte(recordsBucket)).Bucket([]byte(muster.Fold(key.Namespace)))
+	if in == nil {
+		return nil
+	}
+	return in.Delete(recordKey(key.Service, key.ID))
 }
 
 // Sync makes acts last; it returns when they are on the disk.
@@ -97,46 +145,72 @@ func (j *Journal) Write(b store.Batch) error {
 // Errors: Exhausted, Unavailable, Internal (damaged).
 func (j *Journal) Sync(acts []store.Act) error {
 	return j.update("sync", func(tx *bbolt.Tx) error {
-		intents, audits := tx.Bucket([]byte(intentsBucket)), tx.Bucket([]byte(auditBucket))
+		sum, err := readTally(tx.Bucket([]byte(metaBucket)))
+		if err != nil {
+			return err
+		}
 		for i := range acts {
-			a := &acts[i].Audit
-			if err := put(audits, auditKey(a.ID), fromAudit(a)); err != nil {
-				return err
-			}
-			if !acts[i].Intent {
-				continue
-			}
-			k := intentKey(a.Key)
-			if a.After == nil {
-				if err := intents.Delete(k); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := put(intents, k, fromIntent(a.Key, a.After)); err != nil {
+			if err := settle(tx, &acts[i], &sum); err != nil {
 				return err
 			}
 		}
-		return j.forget(audits, len(acts))
+		if _, err := j.forget(tx, &sum, 2*len(acts)); err != nil {
+			return err
+		}
+		return sum.write(tx)
 	})
 }
 
-// forget drops the oldest audit records beyond what is kept; n were added.
-func (j *Journal) forget(audits *bbolt.Bucket, n int) error {
-	c := audits.Cursor()
-	last, _ := c.Last()
-	if last == nil {
-		return nil
-	}
-	newest := binary.BigEndian.Uint64(last)
-	first, _ := c.First()
-	for i := 0; first != nil && binary.BigEndian.Uint64(first)+j.audit <= newest && i < n+16; i++ {
-		if err := c.Delete(); err != nil {
+// settle writes the parts of one act.
+func settle(tx *bbolt.Tx, act *store.Act, sum *tally) error {
+	tokens := tx.Bucket([]byte(tokensBucket))
+	if act.Audit.ID != 0 {
+		if err := putAudit(tx, &act.Audit, sum); err != nil {
 			return err
 		}
-		first, _ = c.First()
+	}
+	if act.Intent {
+		if err := putIntent(tx, act.Audit.Key, act.Audit.After); err != nil {
+			return err
+		}
+	}
+	if act.Revoke != "" {
+		if err := tokens.Delete(tokenKey(act.Revoke)); err != nil {
+			return err
+		}
+	}
+	if act.Token != nil {
+		if err := put(tokens, tokenKey(act.Token.Name), fromToken(act.Token)); err != nil {
+			return err
+		}
+	}
+	if act.Delete != (muster.Key{}) {
+		if err := deleteRecord(tx, act.Delete); err != nil {
+			return err
+		}
+	}
+	if act.Put != nil {
+		return putRecord(tx, act.Put)
 	}
 	return nil
+}
+
+func putAudit(tx *bbolt.Tx, a *muster.AuditRecord, sum *tally) error {
+	k := auditKey(a.ID)
+	v, err := encode(k, fromAudit(a))
+	if err != nil {
+		return err
+	}
+	sum.add(k, v)
+	return tx.Bucket([]byte(auditBucket)).Put(k, v)
+}
+
+func putIntent(tx *bbolt.Tx, key muster.Key, it *muster.Intent) error {
+	intents, k := tx.Bucket([]byte(intentsBucket)), intentKey(key)
+	if it == nil {
+		return intents.Delete(k)
+	}
+	return put(intents, k, fromIntent(key, it))
 }
 
 // Audit returns audit records, newest first.

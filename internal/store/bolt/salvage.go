@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -59,7 +60,10 @@ func look(path string, entry func(bucket [][]byte, k, v []byte), wrong func(erro
 
 // salvage moves a damaged file aside and starts a new one with what can still be read of the old.
 func (j *Journal) salvage() error {
-	aside := j.path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
+	if err := known(j.path); err != nil {
+		return err
+	}
+	aside := j.path + ".damaged-" + stamp(time.Now())
 	if err := os.Rename(j.path, aside); err != nil {
 		return err
 	}
@@ -72,8 +76,28 @@ func (j *Journal) salvage() error {
 	}
 	c.flush()
 	j.log.Error("the journal was damaged: what could be read is kept, the rest is lost", "file", j.path, "moved to", aside, "faults", c.faults,
-		"first fault", c.first, "intents", c.kept[intentsBucket], "audit", c.kept[auditBucket], "registrations", c.kept[recordsBucket])
+		"first fault", c.first, "intents", c.kept[intentsBucket], "tokens", c.kept[tokensBucket], "static", c.kept[staticBucket], "audit", c.kept[auditBucket], "registrations", c.kept[recordsBucket])
 	return c.failed
+}
+
+// known refuses a damaged file of a format that this program does not know: it would lose what it cannot read there.
+func known(path string) error {
+	var found standing
+	err := look(path, func(bucket [][]byte, k, v []byte) {
+		if len(bucket) != 1 || string(bucket[0]) != metaBucket {
+			return
+		}
+		switch string(k) {
+		case formatKey:
+			found.format, _ = strconv.Atoi(string(v)) // what is no number is damaged like the rest
+		case versionKey:
+			found.version = string(v)
+		}
+	}, func(error) {})
+	if err == nil && found.format > format {
+		return newer(found.format, found.version)
+	}
+	return err
 }
 
 // copier puts what can be read of a damaged file into a new one.
@@ -83,6 +107,7 @@ type copier struct {
 	kept    map[string]int // by first bucket
 	faults  int
 	first   error
+	sum     tally
 	failed  error // the new file refused
 }
 
@@ -93,8 +118,12 @@ type copied struct {
 
 // take keeps the entry if it is one of ours, as it was written.
 func (c *copier) take(bucket [][]byte, k, v []byte) {
-	depth := map[string]int{intentsBucket: 1, auditBucket: 1, recordsBucket: 2}
-	if len(bucket) == 0 || depth[string(bucket[0])] != len(bucket) {
+	depth := map[string]int{intentsBucket: 1, tokensBucket: 1, staticBucket: 1, auditBucket: 1, recordsBucket: 2}
+	switch {
+	case len(bucket) == 1 && string(bucket[0]) == metaBucket:
+		return
+	case len(bucket) == 0 || depth[string(bucket[0])] != len(bucket):
+		c.lost(fmt.Errorf("%w: %q lies in bucket %q, where nothing of ours is", errDamaged, k, bucket))
 		return
 	}
 	if err := decode(k, v, new(struct{})); err != nil {
@@ -106,8 +135,22 @@ func (c *copier) take(bucket [][]byte, k, v []byte) {
 		e.bucket = append(e.bucket, slices.Clone(b))
 	}
 	c.kept[string(bucket[0])]++
+	c.count(string(bucket[0]), k, v)
 	if c.batch = append(c.batch, e); len(c.batch) == 1000 {
 		c.flush()
+	}
+}
+
+// count adds an entry to the sum of the audit. What the file said of that sum may be lost; no intent is newer than it.
+func (c *copier) count(bucket string, k, v []byte) {
+	switch bucket {
+	case auditBucket:
+		c.sum.add(k, v)
+	case intentsBucket:
+		var i intent
+		if decode(k, v, &i) == nil {
+			c.sum.Newest = max(c.sum.Newest, i.Rev)
+		}
 	}
 }
 
@@ -139,6 +182,6 @@ func (c *copier) flush() {
 				return err
 			}
 		}
-		return nil
+		return c.sum.write(tx)
 	})
 }

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// Quota limits what one payer may have registered, and what all have together. A zero means no limit. What is there when a
+// quota is set stays, also after a restart; only what would grow beyond it is refused.
+type Quota struct {
+	Instances int   // per payer
+	Bytes     int64 // per payer, of [Record.Size]
+	Total     int64 // of all records, of Record.Size
+}
+
+// ErrQuota is inside the Exhausted error of who has used up a quota of its own, unlike a store or a disk that is full for all.
+var ErrQuota = errors.New("quota used up")
+
+// tryLater is how long who ran into a quota is asked to wait: about as long as leases take to end.
+const tryLater = 30 * time.Second
+
+// ledger is what payers have registered.
+type ledger struct {
+	quota Quota
+
+	mu       sync.Mutex // guards what follows; taken after space.mu, held for a map access only
+	accounts map[string]*account
+	bytes    int64 // of all records, also of those that nobody pays for
+}
+
+// account is one payer's.
+type account struct {
+	payer     string // the one copy of the text that its records share
+	instances int
+	bytes     int64
+}
+
+func (g *ledger) init(q Quota) {
+	g.quota, g.accounts = q, map[string]*account{}
+}
+
+// admit charges next and takes old (nil: none) off, unless that grows beyond a quota.
+func (g *ledger) admit(old, next *Record) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.room(old, next); err != nil {
+		return err
+	}
+	g.add(next, +1)
+	g.add(old, -1)
+	return nil
+}
+
+// reserve charges next and leaves old to be taken off by drop; or next, if it comes to nothing.
+func (g *ledger) reserve(old, next *Record) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.room(old, next); err != nil {
+		return err
+	}
+	g.add(next, +1)
+	return nil
+}
+
+// take charges r, whatever the quotas say: it was admitted in an earlier life.
+func (g *ledger) take(r *Record) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.add(r, +1)
+}
+
+// drop takes r (nil: nothing) off.
+func (g *ledger) drop(r *Record) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.add(r, -1)
+}
+
+func (g *ledger) add(r *Record, n int) {
+	if r == nil {
+		return
+	}
+	g.bytes += int64(n) * int64(r.size)
+	if r.Payer == "" {
+		return
+	}
+	a := g.accounts[r.Payer]
+	if a == nil {
+		a = &account{payer: r.Payer}
+		g.accounts[r.Payer] = a
+	}
+	r.Payer = a.payer
+	a.instances += n
+	a.bytes += int64(n) * int64(r.size)
+	if a.instances == 0 {
+		delete(g.accounts, r.Payer)
+	}
+}
+
+// room says which quota next in place of old would break.
+func (g *ledger) room(old, next *Record) error {
+	q := g.quota
+	grows := int64(next.size)
+	if old != nil {
+		grows -= int64(old.size)
+	}
+	if q.Total > 0 && grows > 0 && g.bytes+grows > q.Total {
+		return g.refuse(next, nil, "all registrations together have %d bytes, at most %d are kept; deregister some, or raise the server's limit", g.bytes, q.Total)
+	}
+	if next.Payer == "" {
+		return nil
+	}
+	var a account
+	if there := g.accounts[next.Payer]; there != nil {
+		a = *there
+	}
+	more := 1
+	if old != nil && old.Payer == next.Payer {
+		more = 0
+	} else {
+		grows = int64(next.size)
+	}
+	if q.Instances > 0 && a.instances+more > q.Instances && more > 0 {
+		return g.refuse(next, ErrQuota, "%s has %d instances registered, at most %d are kept for one; deregister some, or raise the server's limit", next.Payer, a.instances, q.Instances)
+	}
+	if q.Bytes > 0 && grows > 0 && a.bytes+grows > q.Bytes {
+		return g.refuse(next, ErrQuota, "%s has instances with %d bytes of metadata registered, at most %d are kept for one; register less of it, or raise the server's limit", next.Payer, a.bytes, q.Bytes)
+	}
+	return nil
+}
+
+func (g *ledger) refuse(next *Record, kind error, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if kind != nil {
+		err = fmt.Errorf("%w: %w", kind, err)
+	}
+	return &muster.Error{Service: next.Instance.Service, Instance: next.Instance.ID, Code: muster.Exhausted, After: tryLater, Err: err}
+}
+
+// Usage returns what a payer has registered now, over all namespaces, and the sum of its [Record.Size].
+func (s *Store) Usage(payer string) (instances int, bytes int64) {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	if a := s.ledger.accounts[payer]; a != nil {
+		return a.instances, a.bytes
+	}
+	return 0, 0
+}
+
+// Bytes returns the sum of [Record.Size] over all records.
+func (s *Store) Bytes() int64 {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return s.ledger.bytes
+}

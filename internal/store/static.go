@@ -1,0 +1,99 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/muster-go/muster"
+)
+
+// lasting is a change to a static record, or to one that becomes or was one: nothing would register it again after a crash, so
+// it is synced before it is seen. The scribe makes it, if old is still there then.
+type lasting struct {
+	space     *space
+	old, next *Record // nil: none
+}
+
+// errOvertaken says that the record is another one than the change was made for.
+var errOvertaken = errors.New("the record changed meanwhile")
+
+// static reports whether r is there and static.
+func (r *Record) static() bool { return r != nil && r.Static }
+
+// doLasting hands the change to the scribe and returns the record that is at key then.
+func (s *Store) doLasting(key muster.Key, c *lasting) (*Record, error) {
+	if _, err := s.do(&act{key: key, lasting: c}); err != nil {
+		return c.old, err
+	}
+	return c.next, nil
+}
+
+// reserve checks that the change still applies and that there is room for it.
+func (c *lasting) reserve(key muster.Key) error {
+	if !c.applies(key) {
+		return errOvertaken
+	}
+	if c.next == nil {
+		return nil
+	}
+	return c.space.store.ledger.reserve(c.old, c.next)
+}
+
+// release undoes reserve.
+func (c *lasting) release() { c.space.store.ledger.drop(c.next) }
+
+func (c *lasting) applies(key muster.Key) bool {
+	c.space.mu.RLock()
+	defer c.space.mu.RUnlock()
+	return c.space.record(key) == c.old
+}
+
+// write is what the journal does for it.
+func (c *lasting) write(key muster.Key, now time.Time) Act {
+	if c.next == nil {
+		return Act{Delete: key}
+	}
+	in := *c.next.Instance
+	in.Registered = now
+	if c.old != nil && c.old.Instance.Owner == in.Owner {
+		in.Registered = c.old.Instance.Registered
+	}
+	put := c.next.Next(&in)
+	put.Changed = now
+	return Act{Put: put}
+}
+
+// commit makes the change seen once it is synced. What overtook it since then is written behind it, for the journal has not yet
+// seen that.
+func (c *lasting) commit(key muster.Key) error {
+	if !c.apply(key) {
+		c.release()
+		return errOvertaken
+	}
+	c.space.announce()
+	return nil
+}
+
+func (c *lasting) apply(key muster.Key) bool {
+	sp := c.space
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.record(key) != c.old {
+		return false
+	}
+	if c.next == nil {
+		sp.remove(sp.lease(key), false)
+		return true
+	}
+	sp.put(key, sp.lease(key), c.next)
+	sp.store.ledger.drop(c.old)
+	return true
+}
+
+// record returns the record at key, or nil. The caller holds mu, for reading at least.
+func (sp *space) record(key muster.Key) *Record {
+	if l := sp.lease(key); l != nil {
+		return l.record.Load()
+	}
+	return nil
+}
