@@ -153,6 +153,12 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 		"M402": func(t *testing.T) []diagnosis {
 			return sick(t, newLabWith(t, server.Options{Version: "0.0.1-other"}), exitFailed)
 		},
+		"M403": func(*testing.T) []diagnosis {
+			return diagnose(&examination{
+				version: "v1.4.0", view: noView(),
+				servers: []answer{{Server: "10.0.0.5:8761", Status: nativewire.Status{Epoch: "1", Loaded: true, Version: "v1.1.9"}}},
+			})
+		},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/release"
 )
 
 // What each finding looks for, in the order of their codes.
@@ -232,11 +233,25 @@ func findClock(x *examination) (out []symptom) {
 
 func findVersions(x *examination) (out []symptom) {
 	for _, a := range x.servers {
-		if a.Err == nil && a.Status.Version != x.version {
+		if a.Err == nil && a.Status.Version != x.version && !release.TooFar(a.Status.Version, x.version) {
 			out = append(out, symptom{What: fmt.Sprintf("%s is %s, this program is %s", a.Server, a.Status.Version, x.version)})
 		}
 	}
 	return out
+}
+
+func findTooFar(x *examination) (out []symptom) {
+	for _, a := range x.servers {
+		if a.Err == nil && release.TooFar(a.Status.Version, x.version) {
+			out = append(out, symptom{What: tooFar(a.Server, a.Status.Version, x.version)})
+		}
+	}
+	return out
+}
+
+// tooFar says which two versions are.
+func tooFar(server, theirs, ours string) string {
+	return fmt.Sprintf("%s is %s, this program is %s: more than %d minor versions apart", server, theirs, ours, release.Reach)
 }
 
 func every(s *muster.Snapshot, is func(*muster.Instance) bool) bool {

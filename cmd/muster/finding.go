@@ -115,5 +115,10 @@ func findings() []finding {
 			Why: "This program and the servers, or the servers among themselves, are of different versions. They understand each other, but one may lack what the other offers.",
 			Do:  "Bring them to the same version.",
 		},
+		{
+			Code: "M403", Title: "versions are too far apart", find: findTooFar,
+			Why: "Versions up to two minor ones apart are promised to understand each other. Beyond that, what one says and the other does not know is refused or left out.",
+			Do:  "Upgrade the older one.",
+		},
 	}
 }

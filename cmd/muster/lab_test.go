@@ -133,8 +133,8 @@ func (l *lab) put(service, id string, more ...func(*muster.Instance)) {
 	}
 }
 
-func zone(z string) func(*muster.Instance)    { return func(in *muster.Instance) { in.Zone = z } }
-func release(v string) func(*muster.Instance) { return func(in *muster.Instance) { in.Version = v } }
+func zone(z string) func(*muster.Instance)      { return func(in *muster.Instance) { in.Zone = z } }
+func ofVersion(v string) func(*muster.Instance) { return func(in *muster.Instance) { in.Version = v } }
 func label(k, v string) func(*muster.Instance) {
 	return func(in *muster.Instance) { in.Metadata = map[string]string{k: v} }
 }

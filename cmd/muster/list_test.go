@@ -17,9 +17,9 @@ import (
 // fleet is three ORDERS in two zones, one of them disabled, and a MAIL that is down.
 func fleet(t *testing.T) *lab {
 	l := newLab(t)
-	l.put("ORDERS", "10.0.0.1:8080", zone("eu-1a"), release("1.4"))
-	l.put("ORDERS", "10.0.0.2:8080", zone("eu-1b"), release("1.5"), label("team", "checkout"), weighs(30))
-	l.put("ORDERS", "10.0.0.3:8080", zone("eu-1b"), release("1.5"))
+	l.put("ORDERS", "10.0.0.1:8080", zone("eu-1a"), ofVersion("1.4"))
+	l.put("ORDERS", "10.0.0.2:8080", zone("eu-1b"), ofVersion("1.5"), label("team", "checkout"), weighs(30))
+	l.put("ORDERS", "10.0.0.3:8080", zone("eu-1b"), ofVersion("1.5"))
 	l.put("MAIL", "10.0.1.1:25", reports(muster.Down), at(muster.Endpoint{Scheme: "smtp", Address: "10.0.1.1:25"}))
 	l.must("disable", "ORDERS", "10.0.0.3:8080", "--why", "bad disk")
 	return l

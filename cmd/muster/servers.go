@@ -85,6 +85,7 @@ func askServer(ctx context.Context, host string) answer {
 		a.Err = &muster.Error{Op: "status", Code: muster.Invalid, Err: err}
 		return a
 	}
+	req.Header.Set("User-Agent", "muster/"+version()+" (muster status)")
 	transport := &http.Transport{DisableKeepAlives: true}
 	begun := time.Now()
 	res, err := transport.RoundTrip(req)

@@ -33,6 +33,12 @@ type serverStatus struct {
 	Error string `json:"error,omitempty"`
 }
 
+// statuses is what `muster status` prints of a registry that has servers.
+type statuses struct {
+	Items   []serverStatus `json:"items"`
+	Program string         `json:"program"` // version of this program
+}
+
 func (c *cli) status(ctx context.Context) error {
 	hosts, err := c.servers()
 	if muster.CodeOf(err) == muster.Unsupported {
@@ -45,7 +51,7 @@ func (c *cli) status(ctx context.Context) error {
 	if err := firstError(answers); err != nil {
 		return err
 	}
-	list := nativewire.List[serverStatus]{}
+	list := statuses{Program: version()}
 	for i, a := range answers {
 		s := serverStatus{Server: a.Server, Status: &answers[i].Status}
 		if a.Err != nil {
@@ -115,12 +121,25 @@ func (c *cli) warnings(answers []answer) {
 		case a.Status.Journal != "":
 			c.say("%s: journal: %s", a.Server, a.Status.Journal)
 		}
+		if v := a.Status.Version; a.Err == nil && v != version() {
+			c.say("%s is %s, this program is %s.", a.Server, v, version())
+		}
 		for _, n := range a.Status.Namespaces {
 			if n.Preserving {
 				c.say("%s: %s", a.Server, n.Why)
 			}
 		}
 	}
+}
+
+// listStatus is what `muster status` prints of any other registry.
+type listStatus struct {
+	Namespace string    `json:"namespace"`
+	Services  int       `json:"services"`
+	Instances int       `json:"instances"`
+	Up        int       `json:"up"`
+	Fresh     time.Time `json:"fresh"`
+	Stale     string    `json:"stale,omitempty"`
 }
 
 // statusOfList is all that can be said of a back end that has no state to ask for.
@@ -138,14 +157,7 @@ func (c *cli) statusOfList(ctx context.Context) error {
 	if v.Stale != nil {
 		stale = v.Stale.Error()
 	}
-	out := struct {
-		Namespace string    `json:"namespace"`
-		Services  int       `json:"services"`
-		Instances int       `json:"instances"`
-		Up        int       `json:"up"`
-		Fresh     time.Time `json:"fresh"`
-		Stale     string    `json:"stale,omitempty"`
-	}{c.open.Namespace(), len(v.Table.Services), instances, up, v.Fresh.UTC(), stale}
+	out := listStatus{c.open.Namespace(), len(v.Table.Services), instances, up, v.Fresh.UTC(), stale}
 	return c.print(printed{
 		Value: out,
 		Names: []string{out.Namespace},
