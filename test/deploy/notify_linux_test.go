@@ -84,6 +84,7 @@ func serveManaged(t testing.TB, m *manager, args ...string) *peer.Process {
 }
 
 func TestServiceManagerHearsReadyThenSignsOfLifeThenStopping(t *testing.T) {
+	t.Parallel()
 	m := newManager(t)
 	p := serveManaged(t, m)
 	await(t, "three signs of life", func() bool { return len(m.lines("WATCHDOG=1")) >= 3 })
@@ -104,6 +105,7 @@ func TestServiceManagerHearsReadyThenSignsOfLifeThenStopping(t *testing.T) {
 
 // A manager ends what gave no sign of life for WATCHDOG_USEC, 0.6 s here.
 func TestServiceManagerHearsNothingFromAProcessThatStandsStill(t *testing.T) {
+	t.Parallel()
 	m := newManager(t)
 	p := serveManaged(t, m)
 	await(t, "a sign of life", func() bool { return len(m.lines("WATCHDOG=1")) > 0 })

@@ -34,6 +34,7 @@ func units(t *testing.T) (service, socket string) {
 }
 
 func TestSystemdFindsNothingWrongWithTheUnits(t *testing.T) {
+	t.Parallel()
 	service, socket := units(t)
 	if out := output(t, "systemd-analyze", "verify", "--man=no", service, socket); strings.Contains(out, "muster") {
 		t.Errorf("systemd-analyze verify:\n%s", out)
