@@ -65,6 +65,11 @@ func rooms() []room {
 			may: map[string]string{"": words, "internal/store": "what is probed, and where findings go"},
 		},
 
+		{
+			at: "internal/access", is: "who may do what: the one place that decides it, for every face; it serves nothing",
+			may: map[string]string{"": words, "internal/store": "what a token is, and where they are kept"},
+		},
+
 		{at: "internal/store", is: "what muster serve keeps; faces and journals are handed to it", may: map[string]string{"": words}},
 		{
 			at: "internal/store/bolt", is: "one journal of the store",
@@ -75,6 +80,7 @@ func rooms() []room {
 			may: map[string]string{
 				"":                                     words,
 				"internal/store":                       "what it serves",
+				"internal/access":                      "who may do what",
 				"internal/intake":                      "bodies, bounded",
 				"internal/nativewire":                  "heartbeats and the watch stream, as registry/remote reads them",
 				"github.com/danielgtaylor/huma/v2/...": "OpenAPI 3.1 from Go types",
@@ -83,7 +89,8 @@ func rooms() []room {
 		{
 			at: "internal/eurekaserver", is: "Eureka's face on a store that is handed in",
 			may: map[string]string{
-				"": words, "internal/store": "what it serves", "internal/eurekawire": "Eureka's two codecs", "internal/intake": "bodies, bounded",
+				"": words, "internal/store": "what it serves", "internal/access": "who may do what",
+				"internal/eurekawire": "Eureka's two codecs", "internal/intake": "bodies, bounded",
 			},
 		},
 
@@ -92,6 +99,7 @@ func rooms() []room {
 			may: map[string]string{
 				"":                      words,
 				"internal/store":        "what is served",
+				"internal/access":       "the door before every face",
 				"internal/store/bolt":   "the data directory",
 				"internal/api":          "one face",
 				"internal/eurekaserver": "one face",

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/server"
@@ -38,7 +39,7 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			if err != nil {
 				t.Fatal(err)
 			}
-			loading := httptest.NewServer(api.New(s, api.Options{Version: version()}))
+			loading := httptest.NewServer(api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All}), Version: version()}))
 			defer func() {
 				loading.Close()
 				close(slow.release)

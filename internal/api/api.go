@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -32,8 +33,9 @@ type API struct {
 	buffers  sync.Pool   // of *[]byte, for bodies and lists
 }
 
-// Options configures an API. The zero value is ready to use.
+// Options configures an API.
 type Options struct {
+	Door        *access.Door // who may do what; nil refuses everything
 	Version     string       // of the server, shown in status and in the OpenAPI document
 	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
 	Log         *slog.Logger // nil discards
@@ -130,9 +132,9 @@ func reading(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// author says who does op, and why: proven by nothing yet, claimed in the header Muster-By.
-func author(op string, o Operator) store.Author {
-	return store.Author{Claimed: o.By, Op: op, Why: o.Why}
+// author says who does op, and why: proven by what they showed, claimed in the header Muster-By.
+func author(p *access.Principal, op string, o Operator) store.Author {
+	return store.Author{Proven: p.String(), Claimed: o.By, Op: op, Why: o.Why}
 }
 
 // randomOwner names a registration whose client named none.

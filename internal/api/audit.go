@@ -8,15 +8,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
 // routeAudit adds reading what operators did.
 func (a *API) routeAudit(api huma.API) {
-	huma.Register(api, huma.Operation{
+	add(a, api, huma.Operation{
 		OperationID: "audit", Method: http.MethodGet, Path: pathAudit, Tags: []string{"govern"},
 		Summary: "What operators did, newest first", Responses: problems(),
-	}, a.readAudit)
+	}, to(access.Read), a.readAudit)
 }
 
 func (a *API) readAudit(_ context.Context, in *struct {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
@@ -173,7 +174,7 @@ func TestNothingIsAnsweredWhileLoading(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	f := &face{T: t, store: s, api: api.New(s, api.Options{})}
+	f := &face{T: t, store: s, api: api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 	for _, x := range [][2]string{{"GET", orders}, {"GET", one}, {"GET", "/api/v1/namespaces"}, {"PUT", one}, {"POST", beats}, {"GET", "/api/v1/namespaces/default/watch"}} {
 		w := f.do(x[0], x[1], "")
 		f.problem(w, http.StatusServiceUnavailable, muster.Unavailable)
@@ -259,7 +260,7 @@ func TestOpenAPIDocumentHasEveryRoute(t *testing.T) {
 		"get " + space + "/services/{service}", "get " + space + "/services/{service}/instances", "post " + space + "/heartbeats",
 		"get " + space + "/watch", "get " + space + "/audit", "put " + instance, "get " + instance, "delete " + instance,
 		"put " + instance + "/override", "delete " + instance + "/override", "get " + instance + "/intent", "put " + instance + "/intent",
-		"delete " + instance + "/intent",
+		"delete " + instance + "/intent", "get /api/v1/sd/prometheus", "get /api/v1/tokens", "post /api/v1/tokens", "delete /api/v1/tokens/{name}",
 	} {
 		method, path, _ := strings.Cut(want, " ")
 		op, ok := doc.Paths[path][method]

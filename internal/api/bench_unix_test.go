@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
@@ -81,7 +82,7 @@ func BenchmarkHeartbeatFrame(b *testing.B) {
 	for _, n := range []int{1000, nativewire.MaxBeats} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := benchStore(b, 0)
-			h := api.New(s, api.Options{})
+			h := api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})})
 			handles := make([]nativewire.Handle, n)
 			for i := range handles {
 				handles[i] = register(b, h, i)
@@ -128,7 +129,7 @@ func registration(in *muster.Instance, round int) *http.Request {
 // Register: the handler alone, then with the net/http server and client around it; the floor is a handler that reads the body
 // and answers as many bytes.
 func BenchmarkRegisterHandler(b *testing.B) {
-	h := api.New(benchStore(b, 0), api.Options{})
+	h := api.New(benchStore(b, 0), api.Options{Door: access.New(access.Options{Anonymous: access.All})})
 	requests := make([]*http.Request, 0, 20_000)
 	for i := range cap(requests) {
 		requests = append(requests, registration(benchInstance(i), i))
@@ -157,7 +158,7 @@ func BenchmarkRegisterSocket(b *testing.B) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(make([]byte, 420))
 	})
-	for name, h := range map[string]http.Handler{"floor": floor, "muster": api.New(benchStore(b, 0), api.Options{})} {
+	for name, h := range map[string]http.Handler{"floor": floor, "muster": api.New(benchStore(b, 0), api.Options{Door: access.New(access.Options{Anonymous: access.All})})} {
 		b.Run(name, func(b *testing.B) {
 			srv := httptest.NewServer(h)
 			defer srv.Close()
@@ -212,7 +213,7 @@ func (c *raw) do(b *testing.B, request string) (n int64) {
 
 // Full fetch of 10,000 instances from cached fragments; the floor writes the same bytes from memory.
 func BenchmarkFullFetch10k(b *testing.B) {
-	h := api.New(benchStore(b, 10_000), api.Options{})
+	h := api.New(benchStore(b, 10_000), api.Options{Door: access.New(access.Options{Anonymous: access.All})})
 	get := httptest.NewRequest("GET", "/api/v1/namespaces/default/instances", nil)
 	whole := httptest.NewRecorder()
 	h.ServeHTTP(whole, get)
@@ -254,7 +255,7 @@ func BenchmarkFanOut(b *testing.B) {
 
 func fanOut(b *testing.B, watchers int) {
 	s := benchStore(b, 100)
-	srv := httptest.NewServer(api.New(s, api.Options{}))
+	srv := httptest.NewServer(api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})}))
 	b.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	crowd := newCrowd(b, watchers, srv.Listener.Addr().String(), "GET "+watchPath+" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "event: sync")
 	crowd.measure(b, func(i int) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
@@ -27,7 +28,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = s.Close() })
-	h := api.New(s, api.Options{})
+	h := api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})})
 	f.Fuzz(func(t *testing.T, method, path, kind, body string) {
 		u, err := url.ParseRequestURI(prefix + path)
 		if err != nil || strings.HasPrefix(u.Path, prefix+"watch") {
@@ -74,7 +75,7 @@ func FuzzWatch(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = s.Close() })
-	h := api.New(s, api.Options{})
+	h := api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})})
 	gone, cancel := context.WithCancel(f.Context())
 	cancel() // an asker who leaves at once: what is there is written, nothing is waited for
 	f.Fuzz(func(t *testing.T, query, lastEventID string) {

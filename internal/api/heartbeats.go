@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
@@ -27,11 +28,11 @@ func (a *API) routeHeartbeats(api huma.API) {
 	op.RequestBody.Content[nativewire.FrameType] = binary
 	op.Responses["200"] = answer(api, reflect.TypeFor[nativewire.HeartbeatAnswers](), "Which were extended")
 	op.Responses["200"].Content[nativewire.FrameType] = binary
-	a.byHand(api, op, a.heartbeats)
+	a.byHand(api, op, to(access.Register), a.heartbeats)
 }
 
 // heartbeats serves POST on heartbeats.
-func (a *API) heartbeats(w http.ResponseWriter, r *http.Request) {
+func (a *API) heartbeats(w http.ResponseWriter, r *http.Request, p *access.Principal) {
 	if err := muster.CheckNamespace(r.PathValue("namespace")); err != nil {
 		writeError(w, err)
 		return
@@ -40,7 +41,7 @@ func (a *API) heartbeats(w http.ResponseWriter, r *http.Request) {
 	case nativewire.FrameType:
 		a.renewFrame(w, r)
 	case "application/json":
-		a.renewNamed(w, r)
+		a.renewNamed(w, r, p)
 	default:
 		writeError(w, failWith(http.StatusUnsupportedMediaType, invalid("body is %q, %s or application/json is meant", t, nativewire.FrameType)))
 	}
@@ -76,8 +77,8 @@ func (a *API) renewHandles(frame nativewire.Frame) (lapsed []nativewire.Lapsed, 
 	return lapsed, err
 }
 
-// renewNamed extends leases by name, for their owners.
-func (a *API) renewNamed(w http.ResponseWriter, r *http.Request) {
+// renewNamed extends leases by name, for their owners. It ends at the first that is wrong or that p may not keep.
+func (a *API) renewNamed(w http.ResponseWriter, r *http.Request, p *access.Principal) {
 	var ask nativewire.Heartbeats
 	if err := a.readJSON(w, r, &ask); err != nil {
 		writeError(w, err)
@@ -89,8 +90,12 @@ func (a *API) renewNamed(w http.ResponseWriter, r *http.Request) {
 	}
 	out := nativewire.HeartbeatAnswers{Items: make([]nativewire.HeartbeatAnswer, len(ask.Items))}
 	for i, beat := range ask.Items {
-		var err error
-		if out.Items[i], err = a.renewOne(muster.Key{Namespace: r.PathValue("namespace"), Service: beat.Service, ID: beat.ID}, beat.Owner); err != nil {
+		k := muster.Key{Namespace: r.PathValue("namespace"), Service: beat.Service, ID: beat.ID}
+		err := p.May(access.Act{Verb: access.Register, Namespace: k.Namespace, Service: k.Service})
+		if err == nil {
+			out.Items[i], err = a.renewOne(k, beat.Owner)
+		}
+		if err != nil {
 			writeError(w, err)
 			return
 		}

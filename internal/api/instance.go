@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -44,29 +45,29 @@ func (a *API) routeInstance(api huma.API) {
 		RequestBody: body(api, reflect.TypeFor[nativewire.Registration]()),
 	}
 	put.Responses["200"] = answer(api, reflect.TypeFor[nativewire.Lease](), "The lease")
-	a.byHand(api, put, a.register)
-	huma.Register(api, huma.Operation{
+	a.byHand(api, put, to(access.Register), a.register)
+	add(a, api, huma.Operation{
 		OperationID: "get-instance", Method: http.MethodGet, Path: pathInstance, Tags: []string{"find"},
 		Summary: "One instance, and whether it may get traffic", Responses: problems(),
-	}, a.getInstance)
-	huma.Register(api, huma.Operation{
+	}, to(access.Read), a.getInstance)
+	add(a, api, huma.Operation{
 		OperationID: "deregister", Method: http.MethodDelete, Path: pathInstance, Tags: []string{"register"},
 		Summary: "Take an instance off the list", Responses: problems(), DefaultStatus: http.StatusNoContent,
 		Description: "With owner: only if that owner holds it. Without: an operator's act, which is audited.",
-	}, a.deregister)
-	huma.Register(api, huma.Operation{
+	}, inside, a.deregister)
+	add(a, api, huma.Operation{
 		OperationID: "set-override", Method: http.MethodPut, Path: pathOverride, Tags: []string{"govern"},
 		Summary: "Override an instance's status", Responses: problems(), DefaultStatus: http.StatusNoContent,
 		Description: "Lives with the lease, as Eureka's does. To take an instance out of traffic for good, write an intent.",
-	}, a.setOverride)
-	huma.Register(api, huma.Operation{
+	}, to(access.Operate), a.setOverride)
+	add(a, api, huma.Operation{
 		OperationID: "delete-override", Method: http.MethodDelete, Path: pathOverride, Tags: []string{"govern"},
 		Summary: "Remove a status override", Responses: problems(), DefaultStatus: http.StatusNoContent,
-	}, a.deleteOverride)
+	}, to(access.Operate), a.deleteOverride)
 }
 
 // register serves PUT on an instance.
-func (a *API) register(w http.ResponseWriter, r *http.Request) {
+func (a *API) register(w http.ResponseWriter, r *http.Request, _ *access.Principal) {
 	k, err := keyOf(r)
 	if err != nil {
 		writeError(w, err)
@@ -176,7 +177,8 @@ func (a *API) getInstance(_ context.Context, in *struct {
 	return out, nil
 }
 
-func (a *API) deregister(_ context.Context, in *struct {
+// deregister is its owner's matter with an owner, and an operator's without.
+func (a *API) deregister(ctx context.Context, in *struct {
 	InstancePath
 	Operator
 	Owner string `query:"owner" maxLength:"128" doc:"The owner that registered it; absent: an operator's act"`
@@ -185,8 +187,16 @@ func (a *API) deregister(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
+	act := access.Act{Verb: access.Register, Namespace: k.Namespace, Service: k.Service}
 	if in.Owner == "" {
-		if err := a.audit(k, "deregister", in.Operator, ""); err != nil {
+		act.Verb = access.Operate
+	}
+	who := whoAsks(ctx)
+	if err := who.May(act); err != nil {
+		return nil, fail(err)
+	}
+	if in.Owner == "" {
+		if err := a.audit(k, who, "deregister", in.Operator, ""); err != nil {
 			return nil, fail(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
@@ -27,21 +28,21 @@ type intentAnswer struct {
 
 // routeIntent adds reading and writing what operators want.
 func (a *API) routeIntent(api huma.API) {
-	huma.Register(api, huma.Operation{
+	add(a, api, huma.Operation{
 		OperationID: "get-intent", Method: http.MethodGet, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
 		Summary:     "What an operator wants for an instance",
 		Description: "The instance need not be registered. 404 when there is none.",
-	}, a.getIntent)
-	huma.Register(api, huma.Operation{
+	}, to(access.Read), a.getIntent)
+	add(a, api, huma.Operation{
 		OperationID: "set-intent", Method: http.MethodPut, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
 		Summary: "Say what is wanted for an instance",
 		Description: "Replaces the intent whose rev is in If-Match. Durable and audited before the answer. One that asks for nothing removes it (204). " +
 			"One with an end lies over the one without: at its until that one stands again.",
-	}, a.setIntent)
-	huma.Register(api, huma.Operation{
+	}, to(access.Operate), a.setIntent)
+	add(a, api, huma.Operation{
 		OperationID: "delete-intent", Method: http.MethodDelete, Path: pathIntent, Tags: []string{"govern"}, Responses: problems(),
 		Summary: "Want nothing any more", DefaultStatus: http.StatusNoContent,
-	}, a.deleteIntent)
+	}, to(access.Operate), a.deleteIntent)
 }
 
 func (a *API) getIntent(_ context.Context, in *struct{ InstancePath }) (*intentAnswer, error) {
@@ -56,7 +57,7 @@ func (a *API) getIntent(_ context.Context, in *struct{ InstancePath }) (*intentA
 	return intentOK(it), nil
 }
 
-func (a *API) setIntent(_ context.Context, in *struct {
+func (a *API) setIntent(ctx context.Context, in *struct {
 	InstancePath
 	Guard
 	Operator
@@ -66,10 +67,10 @@ func (a *API) setIntent(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return a.writeIntent(k, in.Guard, in.Body.Intent(), in.Operator)
+	return a.writeIntent(k, whoAsks(ctx), in.Guard, in.Body.Intent(), in.Operator)
 }
 
-func (a *API) deleteIntent(_ context.Context, in *struct {
+func (a *API) deleteIntent(ctx context.Context, in *struct {
 	InstancePath
 	Guard
 	Operator
@@ -78,15 +79,15 @@ func (a *API) deleteIntent(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return a.writeIntent(k, in.Guard, muster.Intent{}, in.Operator)
+	return a.writeIntent(k, whoAsks(ctx), in.Guard, muster.Intent{}, in.Operator)
 }
 
-func (a *API) writeIntent(k muster.Key, g Guard, it muster.Intent, who Operator) (*intentAnswer, error) {
+func (a *API) writeIntent(k muster.Key, p *access.Principal, g Guard, it muster.Intent, who Operator) (*intentAnswer, error) {
 	var err error
 	if it.Rev, err = g.rev(); err != nil {
 		return nil, err
 	}
-	stored, err := a.store.SetIntent(k, it, author("intent", who))
+	stored, err := a.store.SetIntent(k, it, author(p, "intent", who))
 	if muster.CodeOf(err) == muster.Conflict {
 		return nil, failWith(http.StatusPreconditionFailed, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -42,25 +43,28 @@ type listed[T any] struct {
 
 // routeLists adds namespaces, services and instances.
 func (a *API) routeLists(api huma.API) {
-	huma.Register(api, huma.Operation{
+	add(a, api, huma.Operation{
 		OperationID: "list-namespaces", Method: http.MethodGet, Path: pathSpaces, Tags: []string{"find"},
 		Summary: "The namespaces that hold or held something", Responses: problems(),
-	}, a.listNamespaces)
-	huma.Register(api, huma.Operation{
+	}, to(access.Visit), a.listNamespaces)
+	add(a, api, huma.Operation{
 		OperationID: "list-services", Method: http.MethodGet, Path: pathServices, Tags: []string{"find"},
 		Summary: "The services of a namespace, summed up", Responses: problems(),
-	}, a.listServices)
-	huma.Register(api, huma.Operation{
+	}, to(access.Read), a.listServices)
+	add(a, api, huma.Operation{
 		OperationID: "get-service", Method: http.MethodGet, Path: pathService, Tags: []string{"find"},
 		Summary: "One service, summed up", Responses: problems(),
-	}, a.getService)
-	a.byHand(api, listOperation(api, "list-all-instances", pathAll, "Every instance of a namespace"), a.listInstances)
-	a.byHand(api, listOperation(api, "list-instances", pathInstances, "The instances of a service"), a.listInstances)
+	}, to(access.Read), a.getService)
+	a.byHand(api, listOperation(api, "list-all-instances", pathAll, "Every instance of a namespace"), to(access.Read), a.listInstances)
+	a.byHand(api, listOperation(api, "list-instances", pathInstances, "The instances of a service"), to(access.Read), a.listInstances)
 }
 
-func (a *API) listNamespaces(context.Context, *struct{}) (*listed[nativewire.Namespace], error) {
+func (a *API) listNamespaces(ctx context.Context, _ *struct{}) (*listed[nativewire.Namespace], error) {
 	items := []nativewire.Namespace{}
 	for _, name := range a.store.Namespaces() {
+		if !reads(whoAsks(ctx), name) {
+			continue
+		}
 		v := a.store.View(name)
 		n := 0
 		for _, c := range v.Counts {
@@ -119,7 +123,7 @@ func (a *API) getService(_ context.Context, in *struct {
 }
 
 // listInstances streams a service's instances, or the whole namespace's, from the records' fragments.
-func (a *API) listInstances(w http.ResponseWriter, r *http.Request) {
+func (a *API) listInstances(w http.ResponseWriter, r *http.Request, _ *access.Principal) {
 	q, err := parseListQuery(r)
 	if err != nil {
 		writeError(w, err)
@@ -142,6 +146,11 @@ func (a *API) listInstances(w http.ResponseWriter, r *http.Request) {
 	}
 	list.page(q.limit, q.cursor)
 	a.writeListing(w, r, &list)
+}
+
+// reads reports whether somebody may read a namespace; "" is the server as a whole.
+func reads(p *access.Principal, namespace string) bool {
+	return p.May(access.Act{Verb: access.Read, Namespace: namespace}) == nil
 }
 
 // listQuery is what a list of instances is asked for.

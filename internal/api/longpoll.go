@@ -9,8 +9,8 @@ import (
 )
 
 // longPoll answers the list as soon as its revision is not the one that the client knows, or 304 when the wait is over.
-func (a *API) longPoll(w http.ResponseWriter, r *http.Request, q watchQuery) {
-	ctx, cancel := context.WithTimeout(r.Context(), q.wait)
+func (a *API) longPoll(ctx context.Context, w http.ResponseWriter, r *http.Request, q watchQuery) {
+	ctx, cancel := context.WithTimeout(ctx, q.wait)
 	defer cancel()
 	for {
 		v := a.store.View(q.namespace)

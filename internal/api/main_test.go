@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
@@ -38,6 +39,9 @@ func newFace(t *testing.T, opt api.Options) *face {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
+	if opt.Door == nil {
+		opt.Door = access.New(access.Options{Anonymous: access.All})
+	}
 	return &face{T: t, store: s, api: api.New(s, opt)}
 }
 

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
 
-func (a *API) setOverride(_ context.Context, in *struct {
+func (a *API) setOverride(ctx context.Context, in *struct {
 	InstancePath
 	Operator
 	Body nativewire.Override
@@ -24,10 +25,10 @@ func (a *API) setOverride(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return nil, a.override(k, in.Operator, status)
+	return nil, a.override(k, whoAsks(ctx), in.Operator, status)
 }
 
-func (a *API) deleteOverride(_ context.Context, in *struct {
+func (a *API) deleteOverride(ctx context.Context, in *struct {
 	InstancePath
 	Operator
 }) (*struct{}, error) {
@@ -35,16 +36,16 @@ func (a *API) deleteOverride(_ context.Context, in *struct {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return nil, a.override(k, in.Operator, muster.Unknown)
+	return nil, a.override(k, whoAsks(ctx), in.Operator, muster.Unknown)
 }
 
 // override sets the status override; Unknown removes it. The audit comes first, so that nothing happens unrecorded.
-func (a *API) override(k muster.Key, who Operator, status muster.Status) error {
+func (a *API) override(k muster.Key, p *access.Principal, who Operator, status muster.Status) error {
 	detail := "status override " + status.String()
 	if status == muster.Unknown {
 		detail = "status override removed"
 	}
-	if err := a.audit(k, "override", who, detail); err != nil {
+	if err := a.audit(k, p, "override", who, detail); err != nil {
 		return fail(err)
 	}
 	_, err := a.store.Update(k, func(old *store.Record) (*store.Record, error) {
@@ -65,7 +66,7 @@ func (a *API) override(k muster.Key, who Operator, status muster.Status) error {
 }
 
 // audit records an operator's act on an instance that is there.
-func (a *API) audit(k muster.Key, op string, who Operator, detail string) error {
+func (a *API) audit(k muster.Key, p *access.Principal, op string, who Operator, detail string) error {
 	rec := a.store.Get(k)
 	if rec == nil {
 		return notFound(k)
@@ -74,7 +75,7 @@ func (a *API) audit(k muster.Key, op string, who Operator, detail string) error 
 		detail = fmt.Sprintf("was %v at %v", rec.Instance.Status, rec.Instance.Endpoints)
 	}
 	return a.store.Record(muster.AuditRecord{
-		At: time.Now(), Op: op, Key: rec.Instance.Key(), Claimed: who.By, Why: who.Why, Detail: detail,
+		At: time.Now(), Op: op, Key: rec.Instance.Key(), Proven: p.String(), Claimed: who.By, Why: who.Why, Detail: detail,
 	})
 }
 

@@ -5,32 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
 // failure is a problem on its way out of a huma handler; huma finds the status, the headers and the media type by method.
 type failure struct{ *nativewire.Problem }
 
-// GetHeaders tells when to come back.
+// GetHeaders tells when to come back, and how to say who one is.
 func (f failure) GetHeaders() http.Header {
-	if f.After <= 0 {
-		return nil
-	}
-	return http.Header{"Retry-After": {retryAfter(time.Duration(f.After))}}
+	h := http.Header{}
+	(&access.Refusal{Status: f.Status, After: time.Duration(f.After)}).Header(h)
+	return h
 }
 
 // MarshalJSON writes the problem alone.
 func (f failure) MarshalJSON() ([]byte, error) { return json.Marshal(f.Problem) }
 
 // fail gives err the form in which huma answers it.
-func fail(err error) error { return failure{nativewire.FromError(err)} }
+func fail(err error) error {
+	p := nativewire.FromError(err)
+	if refused, ok := errors.AsType[*access.Refusal](err); ok {
+		p.After = nativewire.Duration(refused.After)
+		p = p.With(refused.Status)
+	}
+	return failure{p}
+}
 
 // failWith is fail under another HTTP status.
 func failWith(status int, err error) error { return failure{nativewire.FromError(err).With(status)} }
@@ -39,7 +45,7 @@ func failWith(status int, err error) error { return failure{nativewire.FromError
 func writeError(w http.ResponseWriter, err error) {
 	p, ok := errors.AsType[failure](err)
 	if !ok {
-		p = failure{nativewire.FromError(err)}
+		p = fail(err).(failure)
 	}
 	for name, values := range p.GetHeaders() {
 		w.Header()[name] = values
@@ -75,11 +81,6 @@ func humaProblem(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := &nativewire.Problem{Code: nativewire.CodeOfStatus(m.Status), Detail: b.String()}
 	return p.With(m.Status), nil
-}
-
-// retryAfter is a header's value: whole seconds, rounded up.
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 func invalid(format string, args ...any) error {

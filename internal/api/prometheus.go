@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -52,7 +53,7 @@ func (a *API) routePrometheus(api huma.API) {
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeArray, Items: schema}}},
 	}
 	op.Responses["304"] = &huma.Response{Description: "Nothing has changed"}
-	a.byHand(api, op, a.prometheus)
+	a.byHand(api, op, inside, a.prometheus)
 }
 
 // targetQuery is what Prometheus asks for.
@@ -63,8 +64,13 @@ type targetQuery struct {
 }
 
 // prometheus writes the groups of one service after the other, so that no more than one is in memory.
-func (a *API) prometheus(w http.ResponseWriter, r *http.Request) {
+func (a *API) prometheus(w http.ResponseWriter, r *http.Request, p *access.Principal) {
 	q, err := parseTargetQuery(r.URL.RawQuery)
+	for _, namespace := range q.namespaces {
+		if err == nil {
+			err = p.May(access.Act{Verb: access.Read, Namespace: namespace})
+		}
+	}
 	if err != nil {
 		writeError(w, err)
 		return
@@ -79,9 +85,9 @@ func (a *API) prometheus(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	p := a.pieces(w)
-	defer p.free()
-	p.b = append(p.b, '[')
+	out := a.pieces(w)
+	defer out.free()
+	out.b = append(out.b, '[')
 	first := true
 	for _, s := range services {
 		for _, g := range targets(s, q.upOnly) {
@@ -90,17 +96,17 @@ func (a *API) prometheus(w http.ResponseWriter, r *http.Request) {
 				panic("a group of targets cannot be written: " + err.Error()) // strings alone
 			}
 			if !first {
-				p.b = append(p.b, ',')
+				out.b = append(out.b, ',')
 			}
 			first = false
-			p.b = append(p.b, text...)
-			if p.flush(false) != nil {
+			out.b = append(out.b, text...)
+			if out.flush(false) != nil {
 				return
 			}
 		}
 	}
-	p.b = append(p.b, "]\n"...)
-	_ = p.flush(true)
+	out.b = append(out.b, "]\n"...)
+	_ = out.flush(true)
 }
 
 // asked returns the services that q means, each at one revision, and the tag of all of them.

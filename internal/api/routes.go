@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 )
 
 // The paths of the API.
@@ -30,6 +31,8 @@ const (
 	pathInstances = pathService + "/instances"
 	pathInstance  = pathInstances + "/{id}"
 	pathIntent    = pathInstance + "/intent"
+	pathTokens    = root + "/tokens"
+	pathToken     = pathTokens + "/{name}"
 	pathOverride  = pathInstance + "/override"
 
 	pathPrometheus = root + "/sd/prometheus"
@@ -57,6 +60,7 @@ func (a *API) route() {
 	a.routeIntent(api)
 	a.routeAudit(api)
 	a.routeStatus(api)
+	a.routeTokens(api)
 	a.routeHeartbeats(api)
 	a.routeWatch(api)
 	a.routePrometheus(api)
@@ -66,23 +70,6 @@ func (a *API) route() {
 	a.routeRest(api.OpenAPI())
 }
 
-// byHand adds a route that huma describes but does not serve. One that takes no query refuses what huma would refuse.
-func (a *API) byHand(api huma.API, op huma.Operation, serve http.HandlerFunc) {
-	api.OpenAPI().AddOperation(&op)
-	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" }) {
-		a.mux.HandleFunc(op.Method+" "+op.Path, serve)
-		return
-	}
-	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
-		if q := r.URL.RawQuery; q != "" {
-			name, _, _ := strings.Cut(q, "=")
-			writeError(w, invalid("unknown query parameter %.40q: none is known here", name))
-			return
-		}
-		serve(w, r)
-	})
-}
-
 // routeDocs serves the OpenAPI document, which is complete by now, and the page that shows it.
 func (a *API) routeDocs(doc *huma.OpenAPI) {
 	text, err := json.Marshal(doc)
@@ -90,11 +77,11 @@ func (a *API) routeDocs(doc *huma.OpenAPI) {
 		panic("the OpenAPI document cannot be written: " + err.Error()) // a mistake in this package's types
 	}
 	a.document = text
-	a.mux.HandleFunc("GET "+pathOpenAPI, func(w http.ResponseWriter, _ *http.Request) {
+	a.serve("GET "+pathOpenAPI, to(access.Visit), func(w http.ResponseWriter, _ *http.Request, _ *access.Principal) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(a.document)
 	})
-	a.mux.HandleFunc("GET "+pathDocs, serveDocs)
+	a.serve("GET "+pathDocs, to(access.Visit), serveDocs)
 }
 
 // routeRest answers what no route took: 405 with the methods that exist, else 404, as problems.

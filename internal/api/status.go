@@ -8,19 +8,25 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
 )
 
 // routeStatus adds the state of the server, which is served while the store is loading too.
 func (a *API) routeStatus(api huma.API) {
-	huma.Register(api, huma.Operation{
+	add(a, api, huma.Operation{
 		OperationID: "status", Method: http.MethodGet, Path: pathStatus, Tags: []string{"server"},
 		Summary: "The state of the server", Responses: problems(),
-	}, a.status)
+	}, to(access.Visit), a.status)
 }
 
-func (a *API) status(context.Context, *struct{}) (*struct{ Body nativewire.Status }, error) {
-	st := a.store.State()
+// status shows the server as a whole to whoever may read that, and to others what they may read of it, summed up anew.
+func (a *API) status(ctx context.Context, _ *struct{}) (*struct{ Body nativewire.Status }, error) {
+	st, p := a.store.State(), whoAsks(ctx)
+	if !reads(p, "") {
+		a.confine(&st, p)
+	}
 	out := nativewire.Status{
 		Version: a.opt.Version, Epoch: strconv.FormatUint(st.Epoch, 16), Started: st.Started.UTC(), Loaded: st.Loaded, Durable: st.Durable,
 		Instances: st.Instances, Services: st.Services, Intents: st.Intents, Watchers: int(a.watchers.Load()),
@@ -40,4 +46,28 @@ func (a *API) status(context.Context, *struct{}) (*struct{ Body nativewire.Statu
 		}
 	}
 	return &struct{ Body nativewire.Status }{out}, nil
+}
+
+// confine leaves of a state what p may read.
+func (a *API) confine(st *store.State, p *access.Principal) {
+	all := st.Namespaces
+	st.Namespaces, st.Instances, st.Services, st.Intents, st.Expected, st.Seen = nil, 0, 0, 0, 0, 0
+	st.Preserving, st.Why = false, ""
+	for _, n := range all {
+		if !reads(p, n.Namespace) {
+			continue
+		}
+		st.Namespaces = append(st.Namespaces, n)
+		st.Instances += n.Instances
+		st.Services += n.Services
+		st.Intents += len(a.store.Intents(n.Namespace))
+		st.Expected += n.Expected
+		st.Seen += n.Seen
+		if n.Preserving && !st.Preserving {
+			st.Preserving, st.Why = true, n.Why
+		}
+	}
+	if st.Journal != "" {
+		st.Journal = "the journal does not have everything" // which file, is not everybody's matter
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -37,7 +38,7 @@ func (a *API) routeWatch(api huma.API) {
 	op.Responses["200"] = answer(api, reflect.TypeFor[nativewire.List[nativewire.Instance]](), "The stream; or, with wait, the list")
 	op.Responses["200"].Content[nativewire.EventType] = &huma.MediaType{Schema: text}
 	op.Responses["304"] = &huma.Response{Description: "Long poll: nothing has changed"}
-	a.byHand(api, op, a.watch)
+	a.byHand(api, op, to(access.Read), a.watch)
 }
 
 // watchQuery is what a watch is asked for.
@@ -50,7 +51,7 @@ type watchQuery struct {
 }
 
 // watch serves GET on watch.
-func (a *API) watch(w http.ResponseWriter, r *http.Request) {
+func (a *API) watch(w http.ResponseWriter, r *http.Request, p *access.Principal) {
 	q, err := parseWatchQuery(r)
 	if err != nil {
 		writeError(w, err)
@@ -73,15 +74,17 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request) {
 	}()
 	// A server's limit on the time to read a request must not end an answer that goes on; recorders in tests have none.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	ctx, end := p.Hold(r.Context())
+	defer end()
 	switch {
 	case r.Method == http.MethodHead:
 		w.Header().Set("Content-Type", nativewire.EventType)
 	case q.wait > 0:
-		a.longPoll(w, r, q)
+		a.longPoll(ctx, w, r, q)
 	default:
 		s := &stream{api: a, q: q, out: a.pieces(w)}
 		defer s.out.free()
-		s.run(r.Context())
+		s.run(ctx)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/store"
@@ -202,7 +203,7 @@ func TestWatcherTooFarBehindTheFeedIsListedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	f := &face{T: t, store: s, api: api.New(s, api.Options{})}
+	f := &face{T: t, store: s, api: api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 	url := f.serve()
 	f.want(200, "PUT", orders+"/0", body)
 	id := strings.Trim(f.want(200, "GET", "/api/v1/namespaces/default/instances", "").Header().Get("ETag"), `"`)

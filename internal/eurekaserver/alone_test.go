@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 )
 
@@ -36,7 +37,7 @@ func TestAnswersForOneReaderAloneAreBounded(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	s := New(st, Options{})
+	s := New(st, Options{Door: access.New(access.Options{Anonymous: access.All})})
 	for _, path := range []string{"/eureka/apps/BIG", "/eureka/vips/big"} {
 		started, let, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekawire"
 )
 
@@ -24,6 +25,11 @@ func answerText(w http.ResponseWriter, code int, text string) {
 
 // answerError answers err. What is not there is 404 without a body, whatever the reason.
 func answerError(w http.ResponseWriter, err error) {
+	if refused, ok := errors.AsType[*access.Refusal](err); ok {
+		refused.Header(w.Header())
+		answerText(w, refused.Status, refused.Error())
+		return
+	}
 	code := http.StatusInternalServerError
 	switch muster.CodeOf(err) {
 	case muster.NotFound:

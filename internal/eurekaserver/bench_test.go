@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
@@ -252,7 +253,7 @@ func BenchmarkRebuild(b *testing.B) {
 	for _, form := range []eurekawire.Form{eurekawire.JSONFull, eurekawire.XMLFull} {
 		b.Run(strings.ReplaceAll(form.String(), " ", "-"), func(b *testing.B) {
 			for b.Loop() {
-				fresh := &bench{b, s.store, eurekaserver.New(s.store, eurekaserver.Options{})}
+				fresh := &bench{b, s.store, eurekaserver.New(s.store, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 				a := fresh.want(200, "GET", "/eureka/apps", "Accept", form.ContentType(), "Accept-Encoding", "gzip")
 				b.ReportMetric(float64(len(a.body)), "B")
 			}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
@@ -176,7 +177,7 @@ func testBigListsAndManyAtOnce(t *testing.T) {
 	if got, want := ids(full), ids(b.list("apps")); got != want {
 		t.Errorf("kept list is\n%.600s, a new one\n%.600s", got, want)
 	}
-	fresh := &bench{t, b.store, eurekaserver.New(b.store, eurekaserver.Options{})}
+	fresh := &bench{t, b.store, eurekaserver.New(b.store, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 	if got, want := fresh.list("apps"), b.list("apps"); ids(got) != ids(want) || len(got.Apps) == 0 {
 		t.Errorf("a server that kept nothing lists\n%.600s, want\n%.600s", ids(got), ids(want))
 	}
@@ -263,7 +264,7 @@ func TestListsFromKeptBlocksEqualNewOnes(t *testing.T) {
 				b.register(ordinary(app, id))
 			}
 		}
-		fresh := &bench{t, b.store, eurekaserver.New(b.store, eurekaserver.Options{})}
+		fresh := &bench{t, b.store, eurekaserver.New(b.store, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 		for _, accept := range []string{"application/json", "application/xml"} {
 			want := fresh.want(200, "GET", "/eureka/apps", "Accept", accept).body
 			if got := b.want(200, "GET", "/eureka/apps", "Accept", accept).body; got != want {
@@ -292,7 +293,7 @@ func TestRecordsSurviveARestart(t *testing.T) {
 		if err := s.AwaitLoad(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		b := &bench{t, s, eurekaserver.New(s, eurekaserver.Options{})}
+		b := &bench{t, s, eurekaserver.New(s, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 		if life == 0 {
 			b.registerAs(up)
 			b.want(200, "PUT", one+"/status?value=OUT_OF_SERVICE")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -36,7 +37,7 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, rt route) {
 	if standing(rec.Instance) == want {
 		return
 	}
-	if err := s.audit(r, rec, "override", "status override "+want.String()); err != nil {
+	if err := s.audit(r, rt.who, rec, "override", "status override "+want.String()); err != nil {
 		answerError(w, err)
 		return
 	}
@@ -64,7 +65,7 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 	if rec.Instance.Override == muster.Unknown {
 		return
 	}
-	if err := s.audit(r, rec, "override", "status override removed"); err != nil {
+	if err := s.audit(r, rt.who, rec, "override", "status override removed"); err != nil {
 		answerError(w, err)
 		return
 	}
@@ -103,13 +104,13 @@ const operator = "Muster-By"
 // audit records what somebody does to an instance, before it is done.
 //
 // Errors: Exhausted, Unavailable, Closed.
-func (s *Server) audit(r *http.Request, rec *store.Record, op, detail string) error {
+func (s *Server) audit(r *http.Request, who *access.Principal, rec *store.Record, op, detail string) error {
 	from, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		from = r.RemoteAddr
 	}
 	return s.store.Record(muster.AuditRecord{
-		Op: op, Key: rec.Instance.Key(), Claimed: claimed(r.Header), Detail: detail + ", over eureka from " + from,
+		Op: op, Key: rec.Instance.Key(), Proven: who.String(), Claimed: claimed(r.Header), Detail: detail + ", over eureka from " + from,
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
@@ -311,7 +312,7 @@ func testNotFoundHasNoBody(t *testing.T) {
 		"GET /eureka/apps/ORDERS", "GET /eureka/apps/ORDERS/i1", "GET /eureka/instances/i1", "GET /eureka/nothing", "DELETE /eureka/apps/ORDERS/i1/status",
 		"PUT /eureka/apps/ORDERS/i1/metadata?a=b",
 	} {
-		for _, h := range []string{"", "Accept: application/json\r\n", "Authorization: Basic dTpw\r\n"} {
+		for _, h := range []string{"", "Accept: application/json\r\n", "Accept: application/xml\r\n"} {
 			got := raw(t, addr, line+" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n"+h+"\r\n")
 			head, body, ok := strings.Cut(got, "\r\n\r\n")
 			if !ok || !strings.HasPrefix(head, "HTTP/1.1 404 ") || body != "" || !strings.Contains(head, "Content-Length: 0") {
@@ -387,7 +388,7 @@ func testNothingIsReadWhileLoading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t, s, eurekaserver.New(s, eurekaserver.Options{})}
+	b := &bench{t, s, eurekaserver.New(s, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 	for _, path := range []string{"apps", "apps/delta", "apps/ORDERS", "apps/ORDERS/i1", "instances/i1", "vips/orders"} {
 		if a := b.want(403, "GET", "/eureka/"+path); a.body != "" {
 			t.Errorf("%s: %s", path, a.body)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -111,16 +112,22 @@ func standing(in *muster.Instance) muster.Status {
 	return in.Status
 }
 
-// cancel serves DELETE apps/APP/ID. An instance that leaves says so itself; when another face registered it, or the caller names
-// an operator, it is an operator's act and recorded.
+// cancel serves DELETE apps/APP/ID. An instance that leaves says so itself; when the caller names an operator it is recorded as
+// one's act. What another face registered has an owner who leaves by that face, so that here only an operator may take it away.
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 	rec := s.store.Get(rt.key())
 	if rec == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
+	if rec.Instance.Owner != "" {
+		if err := rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app}); err != nil {
+			answerError(w, err)
+			return
+		}
+	}
 	if rec.Instance.Owner != "" || r.Header.Get(operator) != "" {
-		if err := s.audit(r, rec, "deregister", "was "+rec.Instance.Status.String()); err != nil {
+		if err := s.audit(r, rt.who, rec, "deregister", "was "+rec.Instance.Status.String()); err != nil {
 			answerError(w, err)
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 )
 
 // route is what a path names.
@@ -14,6 +15,7 @@ type route struct {
 	what      resource
 	app       string // as written in the path
 	id        string // instance ID; of vips and svips the address
+	who       *access.Principal
 }
 
 func (rt *route) key() muster.Key {
@@ -39,47 +41,47 @@ const (
 // handle serves one method of one resource.
 type handle = func(s *Server, w http.ResponseWriter, r *http.Request, rt route)
 
-// handler returns what serves the method, or nil and the methods that are possible.
-func (rt *route) handler(method string) (serve handle, allow string) {
+// handler returns what serves the method and what one must be allowed to for it, or nil and the methods that are possible.
+func (rt *route) handler(method string) (serve handle, verb access.Verb, allow string) {
 	const reads = "GET, HEAD"
 	get := method == http.MethodGet || method == http.MethodHead
 	switch {
 	case rt.what == instance && method == http.MethodPut:
-		return (*Server).renew, ""
+		return (*Server).renew, access.Register, ""
 	case rt.what == apps && get:
-		return (*Server).readApps, ""
+		return (*Server).readApps, access.Read, ""
 	case rt.what == delta && get:
-		return (*Server).readDelta, ""
+		return (*Server).readDelta, access.Read, ""
 	case rt.what == app && get:
-		return (*Server).readApp, ""
+		return (*Server).readApp, access.Read, ""
 	case rt.what == app && method == http.MethodPost:
-		return (*Server).register, ""
+		return (*Server).register, access.Register, ""
 	case rt.what == instance && get:
-		return (*Server).readInstance, ""
+		return (*Server).readInstance, access.Read, ""
 	case rt.what == instance && method == http.MethodDelete:
-		return (*Server).cancel, ""
+		return (*Server).cancel, access.Register, ""
 	case rt.what == status && method == http.MethodPut:
-		return (*Server).setStatus, ""
+		return (*Server).setStatus, access.Register, ""
 	case rt.what == status && method == http.MethodDelete:
-		return (*Server).deleteStatus, ""
+		return (*Server).deleteStatus, access.Register, ""
 	case rt.what == metadata && method == http.MethodPut:
-		return (*Server).setMetadata, ""
+		return (*Server).setMetadata, access.Register, ""
 	case rt.what == anywhere && get:
-		return (*Server).readAnywhere, ""
+		return (*Server).readAnywhere, access.Read, ""
 	case (rt.what == vips || rt.what == svips) && get:
-		return (*Server).readVIP, ""
+		return (*Server).readVIP, access.Read, ""
 	}
 	switch rt.what {
 	case app:
-		return nil, reads + ", POST"
+		return nil, 0, reads + ", POST"
 	case instance:
-		return nil, reads + ", PUT, DELETE"
+		return nil, 0, reads + ", PUT, DELETE"
 	case status:
-		return nil, "PUT, DELETE"
+		return nil, 0, "PUT, DELETE"
 	case metadata:
-		return nil, "PUT"
+		return nil, 0, "PUT"
 	}
-	return nil, reads
+	return nil, 0, reads
 }
 
 // Serves reports whether the path is below one of Eureka's prefixes, so that a mux which would clean it or redirect must be left

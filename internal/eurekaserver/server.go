@@ -7,12 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 )
 
 // Server is the handler of everything below Eureka's prefixes, see [Serves]. It is safe for concurrent use and starts no goroutine.
 type Server struct {
 	store  *store.Store
+	door   *access.Door
 	log    *slog.Logger
 	origin *http.CrossOriginProtection
 	lists  sheets
@@ -23,9 +25,10 @@ type Server struct {
 	buffers sync.Pool // of *[]byte
 }
 
-// Options configures a Server. The zero value is ready to use.
+// Options configures a Server.
 type Options struct {
-	Log *slog.Logger // told of records that cannot be read back; nil discards
+	Door *access.Door // who may do what; nil refuses everything
+	Log  *slog.Logger // told of records that cannot be read back; nil discards
 }
 
 // MaxBody is the most that a request's body may have, in bytes.
@@ -42,7 +45,7 @@ func New(s *store.Store, opt Options) *Server {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{store: s, log: opt.Log, origin: http.NewCrossOriginProtection()}
+	return &Server{store: s, door: opt.Door, log: opt.Log, origin: http.NewCrossOriginProtection()}
 }
 
 // ServeHTTP serves one request. A path that is none of Eureka's is answered 404 with an empty body, as everything unknown is:
@@ -53,7 +56,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	serve, allow := rt.handler(r.Method)
+	serve, verb, allow := rt.handler(r.Method)
 	if serve == nil {
 		w.Header().Set("Allow", allow)
 		w.WriteHeader(http.StatusMethodNotAllowed)
@@ -66,6 +69,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case !reading && s.origin.Check(r) != nil:
 		answerText(w, http.StatusForbidden, "a page of another origin may not write here")
+		return
+	}
+	var err error
+	if rt.who, err = s.door.Allow(r, access.Act{Verb: verb, Namespace: rt.namespace, Service: rt.app}); err != nil {
+		answerError(w, err)
 		return
 	}
 	s.lists.sweep(time.Now())

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
@@ -37,7 +38,7 @@ func newBench(t testing.TB, opt store.Options) *bench {
 			t.Error(err)
 		}
 	})
-	return &bench{t, s, eurekaserver.New(s, eurekaserver.Options{})}
+	return &bench{t, s, eurekaserver.New(s, eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})})}
 }
 
 // answer is what came back.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekaserver"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
@@ -37,7 +38,7 @@ func BenchmarkHeartbeat(b *testing.B) {
 	}
 	req.Header.Set("User-Agent", "python-urllib/3.13")
 	for name, h := range map[string]http.Handler{
-		"face alone": eurekaserver.New(s.Store(), eurekaserver.Options{}),
+		"face alone": eurekaserver.New(s.Store(), eurekaserver.Options{Door: access.New(access.Options{Anonymous: access.All})}),
 		"whole":      s.Handler(),
 	} {
 		b.Run(name, func(b *testing.B) {

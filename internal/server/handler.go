@@ -29,23 +29,13 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 func (s *Server) handler() http.Handler {
 	m := newMetrics(s.store)
 	sw := &mounts{
-		native: m.count(native, bounded(api.New(s.store, api.Options{Version: s.opt.Version, Log: s.opt.Log}))),
-		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Log: s.opt.Log}))),
+		native: m.count(native, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log}))),
+		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
 	}
-	h := health{store: s.store, stopping: s.stopping}
 	own := http.NewServeMux()
-	for path, p := range map[string]struct {
-		face face
-		h    http.Handler
-	}{
-		"/livez":   {ops, http.HandlerFunc(h.live)},
-		"/readyz":  {ops, http.HandlerFunc(h.ready)},
-		"/healthz": {ops, http.HandlerFunc(h.report)},
-		"/metrics": {ops, m.handler()},
-		"/{$}":     {pages, newPage(s.store, s.opt.Version)},
-	} {
-		own.Handle("GET "+path, m.count(p.face, p.h))
-		own.Handle(path, m.count(p.face, http.HandlerFunc(onlyRead)))
+	for _, p := range s.ownPages(m) {
+		own.Handle("GET "+p.path, m.count(p.face, p.behind(s.door)))
+		own.Handle(p.path, m.count(p.face, http.HandlerFunc(onlyRead)))
 	}
 	own.Handle("/", m.count(pages, http.HandlerFunc(nothingHere)))
 	sw.own = own

@@ -6,20 +6,24 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 )
 
 // health answers whether the process lives, whether to send it requests, and how it is.
 type health struct {
 	store    *store.Store
+	door     *access.Door
 	stopping <-chan struct{}
 }
 
 // live is 200 as long as the process answers: restarting it would help nothing that this can see.
-func (h health) live(w http.ResponseWriter, _ *http.Request) { plainText(w, http.StatusOK, "ok") }
+func (h health) live(w http.ResponseWriter, _ *http.Request, _ *access.Principal) {
+	plainText(w, http.StatusOK, "ok")
+}
 
 // ready is 200 from when the journal is loaded until the stop begins.
-func (h health) ready(w http.ResponseWriter, _ *http.Request) {
+func (h health) ready(w http.ResponseWriter, _ *http.Request, _ *access.Principal) {
 	select {
 	case <-h.stopping:
 		plainText(w, http.StatusServiceUnavailable, "stopping")
@@ -39,8 +43,8 @@ type healthReport struct {
 	Why    []string `json:"why,omitempty"`
 }
 
-// report says in words what an operator should look at. It is 503 only when ready is.
-func (h health) report(w http.ResponseWriter, _ *http.Request) {
+// report says in words what an operator should look at, to those who may read the server. It is 503 only when ready is.
+func (h health) report(w http.ResponseWriter, r *http.Request, _ *access.Principal) {
 	st := h.store.State()
 	out, code := healthReport{Status: "UP"}, http.StatusOK
 	if !st.Loaded {
@@ -60,6 +64,9 @@ func (h health) report(w http.ResponseWriter, _ *http.Request) {
 	}
 	if len(out.Why) > 0 && code == http.StatusOK {
 		out.Status = "DEGRADED"
+	}
+	if _, err := h.door.Allow(r, access.Act{Verb: access.Read}); err != nil {
+		out.Why = nil
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 )
 
@@ -65,7 +66,7 @@ type sheetRow struct {
 	Weight                                                     int
 }
 
-func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *page) serve(w http.ResponseWriter, r *http.Request, who *access.Principal) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.policy)
@@ -73,32 +74,38 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	namespace := r.URL.Query().Get("namespace")
-	if namespace == "" {
-		namespace = muster.DefaultNamespace
-	}
+	namespace := namespaceOf(r)
 	if err := muster.CheckNamespace(namespace); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	var b bytes.Buffer
-	if err := p.layout.Execute(&b, p.sheet(namespace, r.Host)); err != nil {
+	if err := p.layout.Execute(&b, p.sheet(namespace, r, who)); err != nil {
 		http.Error(w, "the page could not be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	_, _ = b.WriteTo(w) // the reader may be gone
 }
 
-func (p *page) sheet(namespace, host string) *sheet {
+// sheet shows one namespace, and of the others the names of those that who may read.
+func (p *page) sheet(namespace string, r *http.Request, who *access.Principal) *sheet {
+	base := "http://" + r.Host
+	if r.TLS != nil {
+		base = "https://" + r.Host
+	}
+
 	st := p.store.State()
 	out := &sheet{
 		Version: p.version, Namespace: namespace, Style: template.CSS(pageCSS), // our own file
-		Started: st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), Eureka: "http://" + host + "/eureka",
+		Started: st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), Eureka: base + "/eureka",
 	}
 	if st.Journal != "" {
 		out.Warnings = append(out.Warnings, "Journal: "+st.Journal)
 	}
 	for _, n := range st.Namespaces {
+		if who.May(access.Act{Verb: access.Read, Namespace: n.Namespace}) != nil {
+			continue
+		}
 		out.Namespaces = append(out.Namespaces, n.Namespace)
 		if n.Preserving {
 			out.Warnings = append(out.Warnings, strings.ToUpper(n.Why[:1])+n.Why[1:])
@@ -108,7 +115,7 @@ func (p *page) sheet(namespace, host string) *sheet {
 		}
 	}
 	if out.Namespace != muster.DefaultNamespace {
-		out.Eureka = "http://" + host + "/ns/" + out.Namespace + "/eureka"
+		out.Eureka = base + "/ns/" + out.Namespace + "/eureka"
 		if !slices.Contains(out.Namespaces, muster.DefaultNamespace) {
 			out.Namespaces = append([]string{muster.DefaultNamespace}, out.Namespaces...)
 		}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/internal/store/bolt"
 )
@@ -26,6 +27,7 @@ type Server struct {
 	opt      Options
 	listener net.Listener
 	store    *store.Store
+	door     *access.Door
 	http     *http.Server
 	fresh    fresh
 	streams  context.CancelFunc // ends the requests that would go on for ever
@@ -36,14 +38,15 @@ type Server struct {
 
 // Options configures a Server. Listen or Listener must be set.
 type Options struct {
-	Listen   string             // host:port; port 0 takes a free one
-	Listener net.Listener       // already open, instead of Listen; the server closes it
-	Data     string             // directory of the journal, made if it is not there; "" keeps everything in memory
-	Recover  bool               // when the journal is damaged, move it aside and start with what can still be read
-	Hosts    []string           // names under which browsers may reach the server, besides localhost and IP addresses
-	Preserve store.Preservation // the zero value is on
-	Version  string             // of the program
-	Log      *slog.Logger       // nil discards
+	Listen    string             // host:port; port 0 takes a free one
+	Listener  net.Listener       // already open, instead of Listen; the server closes it
+	Data      string             // directory of the journal, made if it is not there; "" keeps everything in memory
+	Recover   bool               // when the journal is damaged, move it aside and start with what can still be read
+	Hosts     []string           // names under which browsers may reach the server, besides localhost and IP addresses
+	Preserve  store.Preservation // the zero value is on
+	Anonymous *access.Level      // what those may who show no token; nil: all on a loopback address, else none
+	Version   string             // of the program
+	Log       *slog.Logger       // nil discards
 }
 
 // Times and sizes of the HTTP side. Faces set narrower ones for what they read, and longer ones for streams.
@@ -75,6 +78,7 @@ func Open(opt Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opt: opt, listener: listener, store: st, stopping: make(chan struct{})}
+	s.door = access.New(access.Options{Anonymous: s.anonymous(), Tokens: st, Log: opt.Log})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.streams = cancel
 	s.http = &http.Server{
@@ -86,6 +90,7 @@ func Open(opt Options) (*Server, error) {
 		ConnState:         s.fresh.note,
 		ErrorLog:          log.New(complaints{opt.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       s.door.Meet,
 	}
 	return s, nil
 }
@@ -119,6 +124,26 @@ func openStore(opt Options) (*store.Store, error) {
 		so.Journal.Close()
 	}
 	return st, err
+}
+
+// anonymous is what those may who show no token.
+func (s *Server) anonymous() access.Level {
+	if s.opt.Anonymous != nil {
+		return *s.opt.Anonymous
+	}
+	if s.Local() {
+		return access.All
+	}
+	return access.None
+}
+
+// Anonymous is what those may who show no token.
+func (s *Server) Anonymous() access.Level { return s.door.Anonymous() }
+
+// Local reports whether only this machine can reach the server.
+func (s *Server) Local() bool {
+	at, ok := s.listener.Addr().(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
 }
 
 // Addr is where the server listens.

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/internal/store/bolt"
@@ -73,7 +74,7 @@ func (s *server) start() {
 		s.tb.Fatalf("listen: %v", err)
 	}
 	s.addr = listener.Addr().String()
-	srv := &http.Server{Handler: api.New(s.store, api.Options{}), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: api.New(s.store, api.Options{Door: access.New(access.Options{Anonymous: access.All})}), ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan struct{})
 	s.http, s.ended = srv, ended
 	go func() {

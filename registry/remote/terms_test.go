@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/registry/remote"
@@ -27,7 +28,7 @@ func TestTermsSayWhetherTheServerHasADataFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	forgets := httptest.NewServer(api.New(s, api.Options{}))
+	forgets := httptest.NewServer(api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All})}))
 	defer forgets.Close()
 	m, err := remote.Open(remote.Options{Hosts: []string{forgets.Listener.Addr().String()}})
 	if err != nil {
