@@ -107,6 +107,10 @@ func rooms() []room {
 			},
 		},
 		{
+			at: "internal/load", is: "many clients of muster serve in one process: it speaks on bare connections, so that it costs less than what it measures",
+			may: map[string]string{"": words, "internal/nativewire": "registrations, heartbeats and problems", "internal/store": "the bounds of what can be asked for"},
+		},
+		{
 			at: "internal/config", is: "muster.yaml and where each value came from; what the values mean is the binary's",
 			may: map[string]string{"go.yaml.in/yaml/v3": "the file's format"},
 		},

@@ -100,7 +100,7 @@ const (
 // commands are the commands by group.
 func (c *cli) commands() map[string][]*cobra.Command {
 	return map[string][]*cobra.Command{
-		groupServe: {c.serveCommand(), c.registerCommand(), c.callCommand(), c.demoCommand()},
+		groupServe: {c.serveCommand(), c.registerCommand(), c.callCommand(), c.demoCommand(), c.benchCommand()},
 		groupSee: {
 			c.servicesCommand(), c.instancesCommand(), c.explainCommand(), c.watchCommand(), c.topCommand(), c.waitCommand(),
 			c.auditCommand(), c.statusCommand(), c.doctorCommand(),

@@ -27,6 +27,11 @@ func (u *URL) only(names ...string) error {
 	return nil
 }
 
+// TLSConfig is what the URL says of TLS, for who connects to its hosts without a driver; nil is no TLS.
+//
+// Errors: Invalid (a parameter, a file it names).
+func (u *URL) TLSConfig() (*tls.Config, error) { return u.tlsConfig() }
+
 // tlsConfig makes of tls, ca, cert, key and server_name what they say; nil is no TLS.
 func (u *URL) tlsConfig() (*tls.Config, error) {
 	on := u.TLS

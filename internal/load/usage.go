@@ -1,0 +1,70 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/muster-go/muster"
+)
+
+// usage is what a server says of itself at one moment, in its metrics.
+type usage struct {
+	cpu      float64 // seconds used since it started
+	resident float64 // bytes
+	heap     float64 // bytes in use, garbage that was not collected yet included
+}
+
+// Usage is what the server used, by its own account: its metrics process_* and go_memstats_*.
+type Usage struct {
+	CPU            float64 `json:"cpu"`             // seconds of processor time, while the load ran
+	CPUPerSecond   float64 `json:"cpu_per_second"`  // of one processor
+	CPUPerOp       float64 `json:"cpu_per_op"`      // microseconds, over all kinds; each heartbeat of a batch is one
+	RegisterPerOp  float64 `json:"register_per_op"` // microseconds of processor time by registration, heartbeats meanwhile included
+	ResidentBefore float64 `json:"resident_before"` // bytes, before anything was registered
+	ResidentAfter  float64 `json:"resident_after"`  // when the load ended
+	HeapBefore     float64 `json:"heap_before"`
+	HeapAfter      float64 `json:"heap_after"`
+}
+
+// measure reads the server's metrics.
+//
+// Errors: those of asking; NotFound when the metrics do not say.
+func measure(ctx context.Context, t *Target) (usage, error) {
+	c := &client{target: t}
+	defer c.close()
+	a, err := c.do(ctx, "GET", true, func(b []byte) []byte { return appendEnd(t.appendHead(b, "GET", "/metrics")) })
+	if err != nil {
+		return usage{}, err
+	}
+	return parseUsage(a.body)
+}
+
+func parseUsage(text []byte) (u usage, err error) {
+	found := 0
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		var to *float64
+		switch name {
+		case "process_cpu_seconds_total":
+			to = &u.cpu
+		case "process_resident_memory_bytes":
+			to = &u.resident
+		case "go_memstats_heap_inuse_bytes":
+			to = &u.heap
+		default:
+			continue
+		}
+		if *to, err = strconv.ParseFloat(value, 64); err != nil {
+			return u, err
+		}
+		found++
+	}
+	if found < 3 {
+		return u, &muster.Error{Op: "bench", Code: muster.NotFound, Err: errors.New("its metrics do not say what the process uses")}
+	}
+	return u, nil
+}
