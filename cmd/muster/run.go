@@ -103,7 +103,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 		groupServe: {c.serveCommand(), c.registerCommand(), c.callCommand(), c.demoCommand(), c.benchCommand()},
 		groupSee: {
 			c.servicesCommand(), c.instancesCommand(), c.explainCommand(), c.watchCommand(), c.topCommand(), c.waitCommand(),
-			c.auditCommand(), c.statusCommand(), c.doctorCommand(),
+			c.auditCommand(), c.statusCommand(), c.readyCommand(), c.doctorCommand(),
 		},
 		groupAct: {
 			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
