@@ -160,16 +160,17 @@ func TestBodiesStreamAndCountAsBusyUntilClosed(t *testing.T) {
 }
 
 func TestABodyOutlivesItsAttemptsShareOfTheTime(t *testing.T) {
+	t.Parallel() // it waits
 	f := newFleet(t, nil)
-	for range 2 { // two instances, so the first attempt has a third of the time at the most
+	for range 2 { // two instances, so the first attempt has half of the time at the most
 		f.serveFunc("orders", func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, "first\n")
 			w.(http.Flusher).Flush()
-			time.Sleep(1200 * time.Millisecond) // longer than the share, 1 s of 2 s
+			time.Sleep(2200 * time.Millisecond) // longer than the share, 2 s of 4 s at the most
 			io.WriteString(w, "second\n")
 		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	req, _ := http.NewRequestWithContext(ctx, "GET", "http://orders/", nil)
 	resp, err := f.web.Do(req)
@@ -182,6 +183,7 @@ func TestABodyOutlivesItsAttemptsShareOfTheTime(t *testing.T) {
 }
 
 func TestASilentInstanceGetsItsShareOfTheTimeThenAnotherIsAsked(t *testing.T) {
+	t.Parallel() // it waits
 	f := newFleet(t, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
 	defer server.Close()
@@ -191,7 +193,7 @@ func TestASilentInstanceGetsItsShareOfTheTimeThenAnotherIsAsked(t *testing.T) {
 	f.add("orders", "http", hole.Addr())
 	f.add("orders", "http", addr)
 	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // the other one has two of them
 		req, _ := http.NewRequestWithContext(ctx, "GET", "http://orders/", nil)
 		resp, err := f.web.Do(req)
 		if err != nil {
