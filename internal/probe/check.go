@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"crypto/tls"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -50,4 +52,10 @@ func (c Check) url() *url.URL {
 		u.Path, u.RawQuery, _ = strings.Cut(c.Path, "?")
 	}
 	return u
+}
+
+// tls configures the handshake. Where nothing is verified nothing secret is sent, and the answer is a yes or a no.
+func (c Check) tls() *tls.Config {
+	host, _, _ := net.SplitHostPort(c.Address)
+	return &tls.Config{ServerName: host, InsecureSkipVerify: !c.Verify}
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,6 +24,9 @@ type Client struct {
 
 // DefaultTimeout is how long a program has to answer.
 const DefaultTimeout = 2 * time.Second
+
+// agent is the User-Agent, by which the asked may tell such requests from others.
+const agent = "muster-health"
 
 // What is read of an answer. The status decides; the rest is read so that the other side sees an orderly end.
 const (
@@ -76,18 +80,9 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	return d.DialContext(ctx, network, address)
 }
 
+// get speaks HTTP/1.1 by itself: net/http's Transport logs what comes unasked, and whoever is asked chooses that.
 func (c *Client) get(ctx context.Context, check Check) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, check.url().String(), nil)
-	if err != nil {
-		return err
-	}
-	if check.User != nil {
-		password, _ := check.User.Password()
-		req.SetBasicAuth(check.User.Username(), password)
-	}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	res, end, err := c.roundTrip(req, check, &protocols)
+	res, end, err := c.exchange(ctx, check)
 	if err != nil {
 		return fmt.Errorf("%s: %w", check, plain(err))
 	}
@@ -102,12 +97,63 @@ func (c *Client) get(ctx context.Context, check Check) error {
 	return fmt.Errorf("%s answered %s", check, res.Status)
 }
 
-// roundTrip sends req over a connection of its own, which end closes.
+// exchange sends a GET and reads the head of the answer.
+func (c *Client) exchange(ctx context.Context, check Check) (res *http.Response, end func(), err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, check.url().String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("User-Agent", agent)
+	req.Close = true
+	if check.User != nil {
+		password, _ := check.User.Password()
+		req.SetBasicAuth(check.User.Username(), password)
+	}
+	conn, err := c.dial(ctx, "tcp", check.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	end = func() {
+		stop()
+		conn.Close()
+	}
+	if res, err = converse(ctx, conn, req, check); err != nil {
+		end()
+		return nil, nil, err
+	}
+	return res, end, nil
+}
+
+func converse(ctx context.Context, conn net.Conn, req *http.Request, check Check) (*http.Response, error) {
+	if check.TLS {
+		secured := tls.Client(conn, check.tls())
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		conn = secured
+	}
+	if err := req.Write(conn); err != nil {
+		return nil, err
+	}
+	r := bufio.NewReader(io.LimitReader(conn, maxHeader+maxBody))
+	for {
+		res, err := http.ReadResponse(r, req)
+		if errors.Is(err, io.ErrUnexpectedEOF) && ctx.Err() == nil {
+			return nil, errors.New("the connection was closed without an answer, or the answer is too long")
+		}
+		if err != nil || res.StatusCode/100 != 1 {
+			return res, err
+		}
+	}
+}
+
+// roundTrip sends req by HTTP/2 over a connection of its own, which end closes.
 func (c *Client) roundTrip(req *http.Request, check Check, protocols *http.Protocols) (res *http.Response, end func(), err error) {
-	req.Header.Set("User-Agent", "muster")
+	req.Header.Set("User-Agent", agent)
 	t := &http.Transport{
 		DialContext:            c.dial,
-		TLSClientConfig:        &tls.Config{InsecureSkipVerify: !check.Verify}, // where Verify is false nothing secret is sent, and the answer is a yes or no
+		TLSClientConfig:        check.tls(),
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
