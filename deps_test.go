@@ -62,7 +62,7 @@ func rooms() []room {
 
 		{
 			at: "internal/probe", is: "asks programs whether they are well; a prober is handed the store that it judges for",
-			may: map[string]string{"": words, "internal/store": "what is probed, and where findings go"},
+			may: map[string]string{"": words, "internal/store": "what is probed, and where findings go", "internal/guard": "how often, in all and by address"},
 		},
 
 		{
@@ -101,6 +101,8 @@ func rooms() []room {
 				"internal/store":        "what is served",
 				"internal/access":       "the door before every face",
 				"internal/store/bolt":   "the data directory",
+				"internal/probe":        "what asks instances whether they are well",
+				"internal/nativewire":   "the shape in which the native face says what the prober does",
 				"internal/api":          "one face",
 				"internal/eurekaserver": "one face",
 				"github.com/prometheus/client_golang/...": "/metrics",

@@ -39,6 +39,9 @@ type Options struct {
 	Version     string       // of the server, shown in status and in the OpenAPI document
 	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
 	Log         *slog.Logger // nil discards
+
+	// Probes says what the server's prober does in a namespace, or nil; nil: there is no prober.
+	Probes func(namespace string) *nativewire.ProbeStatus
 }
 
 // Limits and times of the API.
@@ -61,6 +64,9 @@ func New(s *store.Store, opt Options) *API {
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Probes == nil {
+		opt.Probes = func(string) *nativewire.ProbeStatus { return nil }
 	}
 	a := &API{
 		store:   s,

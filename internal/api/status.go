@@ -43,6 +43,7 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*struct{ Body nativewire
 		out.Namespaces[i] = nativewire.NamespaceStatus{
 			Namespace: n.Namespace, Revision: revision(st.Epoch, n.Seq), Instances: n.Instances, Services: n.Services,
 			Effective: effective, Preserving: n.Preserving, Why: n.Why, Late: n.Late, Overdue: n.Overdue, Expected: n.Expected, Seen: n.Seen,
+			Probes: a.opt.Probes(n.Namespace),
 		}
 	}
 	return &struct{ Body nativewire.Status }{out}, nil

@@ -40,4 +40,13 @@ type NamespaceStatus struct {
 	Overdue    int            `json:"overdue" doc:"Of those, the ones that would have expired and are held"`
 	Expected   float64        `json:"expected"`
 	Seen       float64        `json:"seen"`
+	Probes     *ProbeStatus   `json:"probes,omitempty" doc:"What the server's prober does here; absent: nothing"`
+}
+
+// ProbeStatus is what a server's prober does in one namespace.
+type ProbeStatus struct {
+	Instances int      `json:"instances" doc:"That are asked"`
+	Down      int      `json:"down" doc:"Of those, judged down"`
+	Refused   int      `json:"refused,omitempty" doc:"Of those, that are not asked because their address is loopback, link-local or a cloud's metadata service"`
+	Held      []string `json:"held,omitempty" doc:"Services of which more than half fail at once, so that nobody is judged"`
 }

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/guard"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -71,8 +70,7 @@ func NewProber(s *store.Store, opt Options) *Prober {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Prober{
-		store: s, opt: opt, base: time.Now(), paces: newPaces(), results: make(chan result, underWay),
-		subjects: map[muster.Key]*subject{}, groups: map[string]*group{},
+		store: s, opt: opt, base: time.Now(), paces: newPaces(), results: make(chan result, underWay), groups: map[string]*group{},
 	}
 	p.ask = (&Client{Timeout: opt.Timeout, Control: p.control}).Ask
 	p.state.Store(new(State))
@@ -220,15 +218,18 @@ func (p *Prober) judge(s *subject, v store.Verdict) {
 	s.down = v.Down
 }
 
-// State is what a prober does and finds, as of the last second.
-type State struct {
+// State is what a prober does and finds, by namespace as written, as of the last second.
+type State map[string]NamespaceState
+
+// NamespaceState is what it does in one.
+type NamespaceState struct {
 	Instances int      // that are asked
 	Down      int      // of them, judged down
-	Refused   int      // that are not asked because of their address
-	Held      []string // "namespace/service" of which so many fail at once that nobody is judged
+	Refused   int      // of them, that cannot be asked because of their address
+	Held      []string // services of which so many fail at once that nobody is judged; sorted
 }
 
-// State returns what there is to say.
+// State returns what there is to say. It is not to be changed.
 func (p *Prober) State() State { return *p.state.Load() }
 
 // Results returns how many answers there were: right, wrong, and questions that were not asked because of the address.
@@ -245,20 +246,23 @@ const (
 
 // publish sums up for State.
 func (p *Prober) publish() {
-	st := State{Instances: len(p.subjects)}
-	for _, s := range p.subjects {
-		if s.down {
-			st.Down++
-		}
-		if s.refused {
-			st.Refused++
-		}
-	}
+	st := State{}
 	for _, g := range p.groups {
-		if g.panicking {
-			st.Held = append(st.Held, g.name)
+		n := st[g.namespace]
+		n.Instances += len(g.members)
+		for _, s := range g.members {
+			if s.down {
+				n.Down++
+			}
+			if s.refused {
+				n.Refused++
+			}
 		}
+		if g.panicking {
+			n.Held = append(n.Held, g.service)
+			slices.Sort(n.Held)
+		}
+		st[g.namespace] = n
 	}
-	slices.Sort(st.Held)
 	p.state.Store(&st)
 }

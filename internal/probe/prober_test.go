@@ -146,7 +146,7 @@ func TestThreeWrongAnswersAreDownAndOneRightOneIsUp(t *testing.T) {
 			t.Errorf("because %q, want %q", got, want)
 		}
 		time.Sleep(time.Minute)
-		if st := w.prober.State(); st.Down != 1 || st.Instances != 1 {
+		if st := w.prober.State()["default"]; st.Down != 1 || st.Instances != 1 {
 			t.Errorf("%+v", st)
 		}
 		w.makes(addr(0), nil)
@@ -234,7 +234,7 @@ func TestMoreThanHalfAtOnceJudgeNobody(t *testing.T) {
 					w.makes(addr(i), errIll)
 				}
 				time.Sleep(5 * time.Minute)
-				if st := w.prober.State(); st.Down != tt.down || (len(st.Held) > 0) != (tt.down == 0) {
+				if st := w.prober.State()["default"]; st.Down != tt.down || (len(st.Held) > 0) != (tt.down == 0) {
 					t.Errorf("%+v, want %d down", st, tt.down)
 				}
 				if tt.down > 0 {
@@ -244,7 +244,7 @@ func TestMoreThanHalfAtOnceJudgeNobody(t *testing.T) {
 					w.makes(addr(i), nil)
 				}
 				time.Sleep(time.Minute)
-				if st := w.prober.State(); st.Down != tt.of/4 || len(st.Held) != 0 {
+				if st := w.prober.State()["default"]; st.Down != tt.of/4 || len(st.Held) != 0 {
 					t.Errorf("afterwards %+v, want %d down", st, tt.of/4)
 				}
 			})
@@ -264,7 +264,7 @@ func TestAPanicKeepsWhatWasJudgedBefore(t *testing.T) {
 			w.makes(addr(i), errIll)
 		}
 		time.Sleep(2 * time.Minute)
-		if st := w.prober.State(); st.Down != 1 || len(st.Held) != 1 || st.Held[0] != "default/ORDERS" {
+		if st := w.prober.State()["default"]; st.Down != 1 || len(st.Held) != 1 || st.Held[0] != "ORDERS" {
 			t.Errorf("%+v, want the first one down and nobody else", st)
 		}
 	})

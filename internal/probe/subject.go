@@ -36,7 +36,8 @@ type result struct {
 
 // group is a service that is asked.
 type group struct {
-	name      string // namespace/service, as written
+	namespace string // as first written
+	service   string
 	spec      Spec
 	seen      *store.Service // as of the last look
 	round     int            // number of that look
@@ -76,9 +77,9 @@ func (g *group) look(p *Prober) {
 	}
 	if g.panicking = panics; panics {
 		p.opt.Log.Warn("probe: more than half of a service's instances fail at once, which is more likely this server's network: nobody is judged down because of it",
-			"service", g.name, "failing", g.failing, "asked", g.heard)
+			"namespace", g.namespace, "service", g.service, "failing", g.failing, "asked", g.heard)
 	} else {
-		p.opt.Log.Info("probe: no more than half of the service's instances fail", "service", g.name, "failing", g.failing, "asked", g.heard)
+		p.opt.Log.Info("probe: no more than half of the service's instances fail", "namespace", g.namespace, "service", g.service, "failing", g.failing, "asked", g.heard)
 	}
 }
 
@@ -131,7 +132,7 @@ func (p *Prober) group(ns, service string) *group {
 	if i < 0 {
 		return nil
 	}
-	g = &group{name: ns + "/" + service, spec: p.opt.Specs[i], members: map[string]*subject{}}
+	g = &group{namespace: ns, service: service, spec: p.opt.Specs[i], members: map[string]*subject{}}
 	p.groups[name] = g
 	return g
 }
@@ -170,7 +171,6 @@ func (p *Prober) admit(g *group, in *muster.Instance, check Check) {
 	case s == nil:
 		s = &subject{key: in.Key(), owner: in.Owner, check: check, group: g}
 		g.members[in.ID] = s
-		p.subjects[s.key.Fold()] = s
 		p.schedule(s, rand.N(p.opt.Interval))
 	case s.owner != in.Owner || s.check != check:
 		g.forget(s)
@@ -190,7 +190,6 @@ func (p *Prober) drop(g *group, id string) {
 		heap.Remove(&p.due, s.slot)
 	}
 	delete(g.members, id)
-	delete(p.subjects, s.key.Fold())
 }
 
 // queue is a heap of subjects by when they are due.

@@ -27,9 +27,9 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 
 // handler mounts everything.
 func (s *Server) handler() http.Handler {
-	m := newMetrics(s.store)
+	m := newMetrics(s.store, s.probes)
 	sw := &mounts{
-		native: m.count(native, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log}))),
+		native: m.count(native, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status}))),
 		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
 	}
 	own := http.NewServeMux()

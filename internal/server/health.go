@@ -14,6 +14,7 @@ import (
 type health struct {
 	store    *store.Store
 	door     *access.Door
+	probes   *probes
 	stopping <-chan struct{}
 }
 
@@ -62,6 +63,7 @@ func (h health) report(w http.ResponseWriter, r *http.Request, _ *access.Princip
 			out.Why = append(out.Why, n.Why)
 		}
 	}
+	out.Why = append(out.Why, h.probes.why()...)
 	if len(out.Why) > 0 && code == http.StatusOK {
 		out.Status = "DEGRADED"
 	}

@@ -27,7 +27,7 @@ type metrics struct {
 	journalDesc, loadedDesc                                                                     *prometheus.Desc
 }
 
-func newMetrics(s *store.Store) *metrics {
+func newMetrics(s *store.Store, p *probes) *metrics {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("muster_"+name, help, labels, nil)
 	}
@@ -49,6 +49,7 @@ func newMetrics(s *store.Store) *metrics {
 		journalDesc:    desc("journal_lag_seconds", "For how long the journal has not had everything; 0 when it does."),
 		loadedDesc:     desc("loaded", "1 once the journal is in memory and requests are served."),
 	}
+	p.register(m.registry)
 	m.registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

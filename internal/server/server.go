@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster/internal/access"
+	"github.com/muster-go/muster/internal/probe"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/internal/store/bolt"
 )
@@ -29,6 +30,7 @@ type Server struct {
 	store    *store.Store
 	door     *access.Door
 	http     *http.Server
+	probes   *probes
 	fresh    fresh
 	streams  context.CancelFunc // ends the requests that would go on for ever
 	stopping chan struct{}      // closed when Serve begins to stop
@@ -45,6 +47,7 @@ type Options struct {
 	Hosts     []string           // names under which browsers may reach the server, besides localhost and IP addresses
 	Preserve  store.Preservation // the zero value is on
 	Anonymous *access.Level      // what those may who show no token; nil: all on a loopback address, else none
+	Probe     probe.Options      // which instances are asked whether they are well; without Specs none
 	Version   string             // of the program
 	Log       *slog.Logger       // nil discards
 }
@@ -77,7 +80,7 @@ func Open(opt Options) (*Server, error) {
 		listener.Close()
 		return nil, err
 	}
-	s := &Server{opt: opt, listener: listener, store: st, stopping: make(chan struct{})}
+	s := &Server{opt: opt, listener: listener, store: st, probes: newProbes(st, opt), stopping: make(chan struct{})}
 	s.door = access.New(access.Options{Anonymous: s.anonymous(), Tokens: st, Log: opt.Log})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.streams = cancel
@@ -169,6 +172,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 //
 // Errors: the listener's or the journal's. A stop that ctx asked for is none.
 func (s *Server) Serve(ctx context.Context) error {
+	s.probes.start()
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
 	load := make(chan error, 1)
@@ -213,6 +217,7 @@ func (s *Server) Close() error {
 		s.streams()
 		s.http.Close()
 		s.listener.Close()
+		s.probes.stop()
 		s.closed = s.store.Close()
 	})
 	return s.closed
