@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/probe"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -29,7 +32,8 @@ What operators want (disable, weight, …) and their audit are on disk before th
 written behind by at most a second; after a restart each has one TTL of grace to come back.`,
 		Example: `  muster serve
   muster serve --listen 10.0.0.5:8761 --data /var/lib/muster
-  muster serve --listen 127.0.0.1:0 --data memory:`,
+  muster serve --listen 127.0.0.1:0 --data memory:
+  muster serve --probe 'ORDERS=http:/healthz' --probe 'batch:*=tcp'`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
@@ -61,6 +65,9 @@ func (c *cli) serve(ctx context.Context) error {
 		opt.Data, kept = abs, "in "+abs
 	}
 	var err error
+	if opt.Probe, err = c.probes(); err != nil {
+		return err
+	}
 	if opt.Listener, err = inherited(); err != nil {
 		return &exitError{exitFailed, err}
 	}
@@ -81,6 +88,28 @@ func (c *cli) serve(ctx context.Context) error {
 	}
 	c.progress("stopped in order")
 	return nil
+}
+
+// probes is what --probe and its like say.
+func (c *cli) probes() (opt probe.Options, err error) {
+	for _, text := range c.list("serve.probe") {
+		spec, err := probe.ParseSpec(text)
+		if err != nil {
+			return opt, usage("--probe: %v", err)
+		}
+		opt.Specs = append(opt.Specs, spec)
+	}
+	for _, text := range c.list("serve.probe-allow") {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return opt, usage("--probe-allow %q is no network such as 127.0.0.0/8 or ::1/128", text)
+		}
+		opt.Allow = append(opt.Allow, network)
+	}
+	if opt.Interval = c.duration("serve.probe-interval"); opt.Interval < 100*time.Millisecond || opt.Interval > time.Hour {
+		return opt, usage("--probe-interval %s is outside 100ms to 1h", opt.Interval)
+	}
+	return opt, nil
 }
 
 // hostPort is the address in the server's URL.

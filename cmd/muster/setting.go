@@ -29,6 +29,9 @@ func settingKeys(getenv func(string) string) []config.Key {
 		{Name: "serve.recover", Env: "MUSTER_RECOVER", Default: "false", Kind: config.Switch, About: "when the data are damaged, move them aside and start with what can still be read"},
 		{Name: "serve.hosts", Env: "MUSTER_HOSTS", Kind: config.List, About: "names under which browsers may reach this server, besides localhost and IP addresses; comma-separated"},
 		{Name: "serve.preserve", Env: "MUSTER_PRESERVE", Default: "true", Kind: config.Switch, About: "self-preservation: when too many instances fall silent at once, expire none"},
+		{Name: "serve.probe", Env: "MUSTER_PROBE", Kind: config.List, About: "ask instances whether they are well: [NAMESPACE:]SERVICE=tcp, =http:/path or =grpc, * in names; may be repeated"},
+		{Name: "serve.probe-interval", Env: "MUSTER_PROBE_INTERVAL", Default: "10s", Kind: config.Duration, About: "between two probes of an instance"},
+		{Name: "serve.probe-allow", Env: "MUSTER_PROBE_ALLOW", Kind: config.List, About: "networks to probe in although they are loopback, link-local or metadata addresses, as in 127.0.0.0/8"},
 		{Name: "register.ttl", Env: "MUSTER_TTL", Default: "30s", Kind: config.Duration, About: "how long the instance stays listed without a heartbeat"},
 	}
 }
@@ -92,9 +95,30 @@ func (c *cli) addFlags(fs *pflag.FlagSet, group string) {
 			fs.Bool(key.Flag(), key.Default == "true", about)
 			continue
 		}
+		if key.Kind == config.List {
+			fs.Var(new(listFlag), key.Flag(), about)
+			continue
+		}
 		fs.StringP(key.Flag(), short, key.Default, about)
 	}
 }
+
+// listFlag is a flag that may be given several times: each time adds to the list.
+type listFlag struct{ text string }
+
+// Set adds to the list, which commas separate.
+func (l *listFlag) Set(s string) error {
+	if l.text != "" {
+		s = l.text + "," + s
+	}
+	l.text = s
+	return nil
+}
+
+// String and Type are pflag.Value's.
+
+func (l *listFlag) String() string { return l.text }
+func (l *listFlag) Type() string   { return "list" }
 
 // text, duration, flag and list give a setting's value. Resolve has checked that it is of that kind.
 

@@ -128,6 +128,7 @@ func (c *cli) warnings(answers []answer) {
 			if n.Preserving {
 				c.say("%s: %s", a.Server, n.Why)
 			}
+			c.sayProbes(a.Server, n)
 		}
 	}
 }
@@ -140,6 +141,21 @@ type listStatus struct {
 	Up        int       `json:"up"`
 	Fresh     time.Time `json:"fresh"`
 	Stale     string    `json:"stale,omitempty"`
+}
+
+// sayProbes says what the server's prober does in a namespace, if it does anything there.
+func (c *cli) sayProbes(server string, n nativewire.NamespaceStatus) {
+	p := n.Probes
+	if p == nil {
+		return
+	}
+	c.say("%s: namespace %s: %s probed, %d judged down", server, n.Namespace, count(p.Instances, "instance"), p.Down)
+	if p.Refused > 0 {
+		c.say("%s: namespace %s: %d of them are not asked, because their address is loopback, link-local or a cloud's metadata service (--probe-allow)", server, n.Namespace, p.Refused)
+	}
+	for _, service := range p.Held {
+		c.say("%s: namespace %s: more than half of %s fail at once, so nobody is judged: check the network between the server and them", server, n.Namespace, service)
+	}
 }
 
 // statusOfList is all that can be said of a back end that has no state to ask for.

@@ -37,11 +37,10 @@ type Prober struct {
 
 	// The rest is Run's.
 
-	subjects map[muster.Key]*subject // by folded key
-	groups   map[string]*group       // by folded namespace and service
-	round    int                     // of looks
-	due      queue
-	busy     int // questions under way
+	groups map[string]*group // by folded namespace and service
+	round  int               // of looks
+	due    queue
+	busy   int // questions under way
 }
 
 // Options configures a Prober. Specs must be set.
