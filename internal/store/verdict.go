@@ -14,9 +14,6 @@ type Verdict struct {
 	At      time.Time // when it was found
 }
 
-// Because is the metadata that says why an instance is Down, whoever reports it.
-const Because = "muster.because"
-
 // judged is what a record keeps while a verdict says that its instance is down.
 type judged struct {
 	verdict  Verdict
@@ -24,7 +21,7 @@ type judged struct {
 }
 
 // Judge keeps a prober's finding beside the record at key. While it says Down the instance is published with Status Down and
-// Because in its metadata; afterwards as its owner reports it. A verdict goes on while the owner stays the same, and ends with
+// muster.BecauseKey in its metadata; afterwards as its owner reports it. A verdict goes on while the owner stays the same, and ends with
 // the record. It is not journaled: a prober finds out again. A finding that changes nothing costs a look-up.
 //
 // Errors: NotFound, Invalid, Unavailable (loading), Closed.
@@ -90,6 +87,6 @@ func (r *Record) judge(reported *muster.Instance) {
 	if in.Metadata == nil {
 		in.Metadata = map[string]string{}
 	}
-	in.Metadata[Because] = r.judged.verdict.Because
+	in.Metadata[muster.BecauseKey] = r.judged.verdict.Because
 	r.Instance = &in
 }

@@ -34,7 +34,7 @@ func TestAVerdictIsPublishedAndTakenBack(t *testing.T) {
 		}
 		judge(t, s, k, true, "tcp: refused")
 		down := s.Get(k)
-		if in := down.Instance; in.Status != muster.Down || in.Metadata[store.Because] != "tcp: refused" || in.Metadata["a"] != "b" || down.Effective() != muster.Down {
+		if in := down.Instance; in.Status != muster.Down || in.Metadata[muster.BecauseKey] != "tcp: refused" || in.Metadata["a"] != "b" || down.Effective() != muster.Down {
 			t.Errorf("published as %v %v", in.Status, in.Metadata)
 		}
 		if in := down.Reported(); in.Status != muster.Up || len(in.Metadata) != 1 {
@@ -48,11 +48,11 @@ func TestAVerdictIsPublishedAndTakenBack(t *testing.T) {
 			t.Error("the same verdict again changed something")
 		}
 		judge(t, s, k, true, "tcp: timeout")
-		if got := s.Get(k).Instance.Metadata[store.Because]; got != "tcp: timeout" {
+		if got := s.Get(k).Instance.Metadata[muster.BecauseKey]; got != "tcp: timeout" {
 			t.Errorf("because %q", got)
 		}
 		time.Sleep(2 * time.Second)
-		if kept := j.at(k).Reported(); kept.Status != muster.Up || kept.Metadata[store.Because] != "" {
+		if kept := j.at(k).Reported(); kept.Status != muster.Up || kept.Metadata[muster.BecauseKey] != "" {
 			t.Errorf("on disk as %v %v", kept.Status, kept.Metadata)
 		}
 		judge(t, s, k, false, "")
@@ -89,7 +89,7 @@ func TestAVerdictGoesOnWhileTheOwnerStays(t *testing.T) {
 			t.Errorf("changed by an operator: %+v", got.Instance)
 		}
 		register(t, s, owned(k, time.Hour, "q"))
-		if got := s.Get(k); got.Instance.Status != muster.Up || got.Instance.Metadata[store.Because] != "" {
+		if got := s.Get(k); got.Instance.Status != muster.Up || got.Instance.Metadata[muster.BecauseKey] != "" {
 			t.Errorf("taken over by another owner: %+v", got.Instance)
 		}
 		judge(t, s, k, true, "tcp: refused")
