@@ -30,6 +30,7 @@ type face struct {
 	*testing.T
 	store *store.Store
 	api   http.Handler
+	auth  string // Authorization of requests that bring none
 }
 
 func newFace(t *testing.T, opt api.Options) *face {
@@ -50,6 +51,9 @@ func (f *face) do(method, target, body string, headers ...string) *httptest.Resp
 	f.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Host = "127.0.0.1:8761"
+	if f.auth != "" {
+		r.Header.Set("Authorization", f.auth)
+	}
 	if body == "" {
 		r.Body = http.NoBody
 		r.ContentLength = 0

@@ -33,6 +33,13 @@ func guarded(t *testing.T) (f *face, admin string) {
 	return &face{T: t, store: s, api: api.New(s, api.Options{Door: access.New(access.Options{Tokens: s})})}, "Bearer " + text
 }
 
+// asAdmin is a face whose requests may do everything.
+func asAdmin(t *testing.T) *face {
+	f, admin := guarded(t)
+	f.auth = admin
+	return f
+}
+
 // make creates a token over the API and returns the header that shows it.
 func (f *face) make(admin, wish string) string {
 	f.Helper()

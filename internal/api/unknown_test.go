@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -24,16 +25,18 @@ func bodies() map[string]struct{ path, body string } {
 		"POST /api/v1/namespaces/{namespace}/heartbeats": {
 			"/api/v1/namespaces/default/heartbeats", `{"items":[{"service":"ORDERS","id":"1","owner":"me"}]}`,
 		},
+		"POST /api/v1/tokens": {"/api/v1/tokens", `{"name":"deploy","allow":["read"],"namespace":"prod","expires":"1h"}`},
 	}
 }
 
 // A field that the server does not know is one that it would not heed: the client must hear of it, and not believe that it did.
 func TestUnknownFieldsAreRefusedOnWrite(t *testing.T) {
-	f := newFace(t, api.Options{})
+	f := asAdmin(t)
 	f.want(200, "PUT", one, body)
 	for op, x := range bodies() {
 		method, _, _ := strings.Cut(op, " ")
-		f.want(map[bool]int{true: 204, false: 200}[strings.HasSuffix(op, "override")], method, x.path, x.body, "If-Match", "0", "Content-Type", "application/json")
+		answers := map[string]int{"override": 204, "tokens": 201}
+		f.want(cmp.Or(answers[op[strings.LastIndexByte(op, '/')+1:]], 200), method, x.path, x.body, "If-Match", "0", "Content-Type", "application/json")
 		before := f.want(200, "GET", one, "").Body.String()
 		n := 0
 		for _, at := range objects(t, x.body) {
@@ -50,11 +53,11 @@ func TestUnknownFieldsAreRefusedOnWrite(t *testing.T) {
 }
 
 func TestUnknownParametersAreRefused(t *testing.T) {
-	f := newFace(t, api.Options{})
+	f := asAdmin(t)
 	f.want(200, "PUT", one, body)
 	for op := range operations(f) {
 		method, path, _ := strings.Cut(op, " ")
-		path = strings.NewReplacer("{namespace}", "default", "{service}", "ORDERS", "{id}", "1").Replace(path)
+		path = strings.NewReplacer("{namespace}", "default", "{service}", "ORDERS", "{id}", "1", "{name}", "nobody").Replace(path)
 		w := f.do(method, path+"?not_known_yet=1", bodies()[op].body, "If-Match", "0", "Content-Type", "application/json")
 		if p := f.problem(w, w.Code, muster.Invalid); w.Code != 400 && w.Code != 422 || !strings.Contains(p.Detail, "not_known_yet") {
 			t.Errorf("%s: answered %d %s; want a refusal", op, w.Code, w.Body)

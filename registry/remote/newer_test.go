@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/registry/remote"
@@ -30,7 +31,7 @@ func newer(t *testing.T) (host string, agents func() map[string]bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	today := httptest.NewServer(api.New(s, api.Options{Version: "v99.0.0"}))
+	today := httptest.NewServer(api.New(s, api.Options{Door: access.New(access.Options{Anonymous: access.All}), Version: "v99.0.0"}))
 	seen := make(chan string, 1024)
 	at, err := url.Parse(today.URL)
 	if err != nil {
