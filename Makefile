@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin
 # ARGS is handed on: make demo ARGS=--once, make bench ARGS='-run ^$$ -bench Pick'.
 ARGS ?=
 
-.PHONY: help demo check test choosing balancing bench soak setup
+.PHONY: help demo check test choosing balancing bench promises soak setup
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/^test-%/test-AREA/' | expand -t 12
@@ -31,6 +31,9 @@ choosing: ## each policy while one of ten real servers is bad, as a table; MUSTE
 
 balancing: ## every picker and its peers in every scenario, simulated; writes docs/balancing.md; ARGS='-seeds 3' for less
 	@cd bench/balancing && go test -run '^TestBalancing$$' -count=1 -timeout 2h -write $(ARGS)
+
+promises: ## writes the lists of what is promised to users anew; docs/compatibility.md says when
+	@MUSTER_PROMISES=write go test -count=1 -run 'TestGoAPI|TestPromised' ./test/promises ./cmd/muster ./internal/api ./internal/server
 
 soak: setup ## the long forms of the real-time tests: hours
 	@MUSTER_SOAK=1 scripts/test unit faults interop

@@ -169,6 +169,8 @@ func rooms() []room {
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},
 		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
 		{at: "test/faults", is: "holds tests alone, which import what they break"},
+		{at: "test/golden", is: "compares lists, whatever they promise"},
+		{at: "test/promises", is: "holds tests alone, which look at what the compiler exports"},
 		{at: "test/choosing", is: "holds tests alone, which import what they call through"},
 		{at: "test/demo", is: "runs the demo as a visitor would", may: map[string]string{"test/peer": "the binary, Python"}},
 		{at: "test/deploy", is: "holds tests alone, which run the binary as deploy/ does"},
