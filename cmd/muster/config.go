@@ -40,6 +40,11 @@ type shownSetting struct {
 	From  string `json:"from"`
 }
 
+// settingsShown is what `muster config` prints.
+type settingsShown struct {
+	Items []shownSetting `json:"items"`
+}
+
 func (c *cli) showConfig() error {
 	var rows []shownSetting
 	for _, key := range c.keys {
@@ -55,9 +60,7 @@ func (c *cli) showConfig() error {
 		names = append(names, r.Key)
 	}
 	err := c.print(printed{
-		Value: struct {
-			Items []shownSetting `json:"items"`
-		}{rows},
+		Value: settingsShown{rows},
 		Names: names,
 		Table: func(bool) *table {
 			t := newTable(false, "KEY", "VALUE", "FROM")

@@ -51,6 +51,11 @@ type diagnosis struct {
 	Do       string `json:"do"`
 }
 
+// findingsShown is what `muster doctor` prints.
+type findingsShown struct {
+	Items []diagnosis `json:"items"`
+}
+
 func (c *cli) doctor(ctx context.Context) error {
 	x, err := c.examine(ctx)
 	if err != nil {
@@ -68,9 +73,7 @@ func (c *cli) doctor(ctx context.Context) error {
 		}
 	}
 	err = c.print(printed{
-		Value: struct {
-			Items []diagnosis `json:"items"`
-		}{found},
+		Value: findingsShown{found},
 		Names: slices.Compact(names),
 		Table: func(bool) *table {
 			t := newTable(false, "CODE", "SERVICE", "INSTANCE", "WHAT")
