@@ -58,6 +58,12 @@ func rooms() []room {
 		},
 
 		{at: "internal/release", is: "which version a program is, and which go together: numbers alone"},
+
+		{
+			at: "internal/limits", is: "who pays for what and how much there may be of it; it knows neither the words nor a protocol",
+			may: map[string]string{"internal/guard": "rates"},
+		},
+
 		{at: "internal/intake", is: "bytes of requests, whichever face they are for"},
 
 		{

@@ -1,0 +1,215 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/limits"
+)
+
+// toll charges payers for their requests, and refuses those that are too many before a face sees them.
+type toll struct{ limits *limits.Limits }
+
+// charge is next for those who pay; refuse writes an error as the face does.
+func (t toll) charge(refuse func(http.ResponseWriter, error), next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		account, class := t.account(r), classOf(r)
+		if err := t.limits.Enter(account, class, r.ContentLength); err != nil {
+			t.refuse(w, err, refuse)
+			return
+		}
+		if class == limits.Read {
+			t.read(w, r, account, refuse, next)
+			return
+		}
+		defer t.limits.Leave(account, r.ContentLength)
+		if r.ContentLength < 0 {
+			body := &countedBody{ReadCloser: r.Body}
+			r.Body = body
+			defer func() { t.limits.Arrived(account, body.bytes) }()
+		}
+		next.ServeHTTP(w, r)
+		if counted, ok := w.(*countedWriter); ok && counted.code == http.StatusTooManyRequests { // the store's quotas, told by the face
+			t.limits.CountQuota(account)
+		}
+	})
+}
+
+// read serves a request that reads: in turn, and no longer counted once it has become a stream.
+func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, refuse func(http.ResponseWriter, error), next http.Handler) {
+	v := &visit{ResponseWriter: w, limits: t.limits, account: a, body: r.ContentLength, inside: true}
+	defer v.end()
+	if v.stream = strings.HasSuffix(r.URL.Path, "/watch"); v.stream {
+		if err := t.limits.Watch(a); err != nil {
+			t.refuse(w, err, refuse)
+			return
+		}
+		defer t.limits.Unwatch(a)
+	}
+	if v.stream && strings.Contains(r.URL.RawQuery, "wait=") {
+		v.leave() // a long poll waits before it writes
+	} else if err := t.limits.Turn(r.Context(), a); err != nil {
+		t.refuse(w, err, refuse)
+		return
+	} else {
+		v.working = true
+	}
+	next.ServeHTTP(v, r)
+}
+
+// account is whose request it is: that of the address which the connection comes from.
+func (t toll) account(r *http.Request) *limits.Account {
+	if a, ok := r.Context().Value(accountKey{}).(*limits.Account); ok {
+		return a
+	}
+	return t.limits.Account(limits.Address(addressOf(r.RemoteAddr))) // a listener of somebody else's
+}
+
+// payer names whom a registration is charged to.
+func (t toll) payer(r *http.Request) string { return t.account(r).Payer() }
+
+// refuse answers with which limit was met, and when to come back.
+//
+// Eureka's clients keep an instance whose heartbeat is answered 429 or 503: python-eureka-client registers again, Netflix's tries
+// another server, then the next time. Only 404 means to them that it is gone.
+// Source: py_eureka_client, EurekaClient.send_heartbeat; Netflix eureka, ServerStatusEvaluators and DiscoveryClient.renew.
+func (t toll) refuse(w http.ResponseWriter, err error, write func(http.ResponseWriter, error)) {
+	no, ok := errors.AsType[*limits.Refusal](err)
+	if !ok {
+		write(w, err)
+		return
+	}
+	out := &muster.Error{Code: muster.Rejected, After: no.RetryAfter(), Err: no}
+	switch no.Reason {
+	case limits.Busy:
+		out.Code = muster.Unavailable // another server may do
+	case limits.Requests:
+		// Source: draft-ietf-httpapi-ratelimit-headers-10.
+		burst, window := t.limits.Policy()
+		h := w.Header()
+		h.Set("RateLimit-Policy", fmt.Sprintf(`"requests";q=%d;w=%d`, burst, seconds(window)))
+		h.Set("RateLimit", fmt.Sprintf(`"requests";r=%d;t=%d`, no.Remaining, seconds(no.Reset)))
+	}
+	write(w, out)
+}
+
+func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
+
+// classOf tells what a request does from its method and how its path ends; what is wrong with it is the face's matter.
+func classOf(r *http.Request) limits.Class {
+	path := r.URL.Path
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return limits.Read
+	case http.MethodDelete:
+		return limits.Act
+	case http.MethodPost:
+		if strings.HasSuffix(path, "/heartbeats") {
+			return limits.Beat
+		}
+	case http.MethodPut:
+		switch {
+		case strings.HasSuffix(path, "/status"), strings.HasSuffix(path, "/intent"), strings.HasSuffix(path, "/override"):
+			return limits.Act
+		case !strings.HasPrefix(path, "/api/") && !strings.HasSuffix(path, "/metadata"):
+			return limits.Beat // Eureka's
+		}
+	}
+	return limits.Registration
+}
+
+// visit is a request that reads. It hands its turn on while it waits for its reader.
+type visit struct {
+	http.ResponseWriter
+	limits  *limits.Limits
+	account *limits.Account
+	body    int64
+	bytes   int64 // written
+	inside  bool
+	working bool // has a turn
+	stream  bool
+	flushed bool // a stream that has become one
+}
+
+// unsent is how many bytes net/http keeps before it writes to the connection, at least.
+const unsent = 2 << 10
+
+// Write writes a piece of the answer.
+func (v *visit) Write(b []byte) (int, error) {
+	if v.flushed {
+		return v.ResponseWriter.Write(b)
+	}
+	if v.bytes += int64(len(b)); v.bytes <= unsent {
+		return v.ResponseWriter.Write(b)
+	}
+	if v.working {
+		v.limits.Pass()
+	}
+	v.working = false // should the write panic
+	n, err := v.ResponseWriter.Write(b)
+	v.limits.Again()
+	v.working = true
+	return n, err
+}
+
+// FlushError sends what was written. A stream that does has written its list, and from then on waits for changes.
+func (v *visit) FlushError() error {
+	if v.stream {
+		v.end()
+	}
+	return http.NewResponseController(v.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController find what else the connection can do.
+func (v *visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
+
+// end hands the turn on for good and charges for the answer. It acts once.
+func (v *visit) end() {
+	if v.working {
+		v.working = false
+		v.limits.Pass()
+	}
+	if !v.flushed {
+		v.limits.Answered(v.account, v.bytes)
+	}
+	v.flushed = true
+	v.leave()
+}
+
+func (v *visit) leave() {
+	if v.inside {
+		v.inside = false
+		v.limits.Leave(v.account, v.body)
+	}
+}
+
+// countedBody counts the bytes of a body that did not say how many they are.
+type countedBody struct {
+	io.ReadCloser
+	bytes int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
+}
+
+// refuseText answers an error to people and programs that read no other form.
+func refuseText(w http.ResponseWriter, err error) {
+	code := http.StatusServiceUnavailable
+	if muster.CodeOf(err) == muster.Rejected {
+		code = http.StatusTooManyRequests
+	}
+	if e, ok := errors.AsType[*muster.Error](err); ok && e.After > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds(e.After), 10))
+	}
+	http.Error(w, err.Error(), code)
+}
