@@ -111,6 +111,7 @@ func rooms() []room {
 				"internal/nativewire":   "the shape in which the native face says what the prober does",
 				"internal/api":          "one face",
 				"internal/eurekaserver": "one face",
+				"internal/limits":       "who pays for a request, and which are too many",
 				"github.com/prometheus/client_golang/...": "/metrics",
 			},
 		},

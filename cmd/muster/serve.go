@@ -65,6 +65,9 @@ func (c *cli) serve(ctx context.Context) error {
 		opt.Data, kept = abs, "in "+abs
 	}
 	var err error
+	if opt.Limits, err = c.limits(opt.Log); err != nil {
+		return err
+	}
 	if opt.Probe, err = c.probes(); err != nil {
 		return err
 	}

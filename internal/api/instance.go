@@ -67,7 +67,7 @@ func (a *API) routeInstance(api huma.API) {
 }
 
 // register serves PUT on an instance.
-func (a *API) register(w http.ResponseWriter, r *http.Request, _ *access.Principal) {
+func (a *API) register(w http.ResponseWriter, r *http.Request, who *access.Principal) {
 	k, err := keyOf(r)
 	if err != nil {
 		writeError(w, err)
@@ -78,7 +78,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request, _ *access.Princip
 		writeError(w, err)
 		return
 	}
-	rec, err := a.put(k, &reg)
+	rec, err := a.put(k, &reg, who.Payer(r))
 	if err != nil {
 		writeError(w, err)
 		return
@@ -98,8 +98,8 @@ func (a *API) register(w http.ResponseWriter, r *http.Request, _ *access.Princip
 	_ = p.flush(true) // the owner may be gone; its next heartbeat asks by name
 }
 
-// put registers, changes or simply renews.
-func (a *API) put(k muster.Key, reg *nativewire.Registration) (*store.Record, error) {
+// put registers, changes or simply renews; a payer is charged for what is new.
+func (a *API) put(k muster.Key, reg *nativewire.Registration, payer string) (*store.Record, error) {
 	if len(reg.Owner) > 128 || !utf8.ValidString(reg.Owner) {
 		return nil, invalid("owner has %d bytes, at most 128 of UTF-8 are allowed", len(reg.Owner))
 	}
@@ -120,13 +120,13 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration) (*store.Record, er
 	kept := false
 	rec, err := a.store.Update(k, func(old *store.Record) (*store.Record, error) {
 		if old == nil {
-			return &store.Record{Instance: in, TTL: ttl}, nil
+			return &store.Record{Instance: in, TTL: ttl, Payer: payer}, nil
 		}
 		if kept = old.TTL == ttl && old.Instance.Owner == in.Owner && says(old.Reported(), in); kept {
 			return old, nil
 		}
 		in.Override = old.Instance.Override // it lives as long as somebody holds the key
-		return &store.Record{Instance: in, TTL: ttl}, nil
+		return &store.Record{Instance: in, TTL: ttl, Payer: payer}, nil
 	})
 	if err != nil || !kept {
 		return rec, err
@@ -136,7 +136,7 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration) (*store.Record, er
 	}
 	// It ended between the two.
 	return a.store.Update(k, func(*store.Record) (*store.Record, error) {
-		return &store.Record{Instance: in, TTL: ttl}, nil
+		return &store.Record{Instance: in, TTL: ttl, Payer: payer}, nil
 	})
 }
 

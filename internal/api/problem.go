@@ -13,6 +13,7 @@ import (
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
 )
 
 // failure is a problem on its way out of a huma handler; huma finds the status, the headers and the media type by method.
@@ -35,11 +36,17 @@ func fail(err error) error {
 		p.After = nativewire.Duration(refused.After)
 		p = p.With(refused.Status)
 	}
+	if errors.Is(err, store.ErrQuota) {
+		p = p.With(http.StatusTooManyRequests)
+	}
 	return failure{p}
 }
 
 // failWith is fail under another HTTP status.
 func failWith(status int, err error) error { return failure{nativewire.FromError(err).With(status)} }
+
+// Refuse answers a request that was refused before it came here, in the API's form.
+func Refuse(w http.ResponseWriter, err error) { writeError(w, err) }
 
 // writeError answers err outside huma.
 func writeError(w http.ResponseWriter, err error) {

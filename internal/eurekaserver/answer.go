@@ -12,6 +12,7 @@ import (
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekawire"
+	"github.com/muster-go/muster/internal/store"
 )
 
 // answerText answers with a line of text.
@@ -22,6 +23,9 @@ func answerText(w http.ResponseWriter, code int, text string) {
 	w.WriteHeader(code)
 	_, _ = w.Write([]byte(text)) // the caller may be gone
 }
+
+// Refuse answers a request that was refused before it came here, as Eureka's clients expect it: in a line of text.
+func Refuse(w http.ResponseWriter, err error) { answerError(w, err) }
 
 // answerError answers err. What is not there is 404 without a body, whatever the reason.
 func answerError(w http.ResponseWriter, err error) {
@@ -39,8 +43,13 @@ func answerError(w http.ResponseWriter, err error) {
 		code = http.StatusBadRequest
 	case muster.Conflict:
 		code = http.StatusConflict
+	case muster.Rejected:
+		code = http.StatusTooManyRequests
 	case muster.Exhausted:
 		code = http.StatusInsufficientStorage
+		if errors.Is(err, store.ErrQuota) {
+			code = http.StatusTooManyRequests
+		}
 	case muster.Unavailable, muster.Closed:
 		code = http.StatusServiceUnavailable
 	}

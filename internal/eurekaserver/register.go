@@ -31,6 +31,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request, rt route) {
 		answerError(w, err)
 		return
 	}
+	rec.Payer = rt.who.Payer(r)
 	late, fromPeer := false, replicated(r)
 	kept, err := s.store.Update(rec.Instance.Key(), func(old *store.Record) (*store.Record, error) {
 		if late = old != nil && echoDirty(old.Wire) > in.LastDirty; late {

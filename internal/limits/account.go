@@ -32,7 +32,7 @@ func Address(from netip.Addr) string {
 	if !from.Is6() {
 		return from.String()
 	}
-	if p, err := from.Prefix(64); err == nil && !from.IsLoopback() {
+	if p, err := from.Prefix(64); err == nil {
 		return p.String()
 	}
 	return from.String()

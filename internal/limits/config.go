@@ -22,14 +22,14 @@ type Config struct {
 // Default returns what no honest user meets and what keeps a process alive that may have so many bytes of memory and so many files
 // open. files 0 is not known.
 func Default(memory int64, files uint64) Config {
-	total := memory / 4
+	total := memory / 4 >> 20 << 20
 	connections := min(max(memory/4/perConnection, 1024), 100_000)
 	if files > 0 {
 		connections = min(connections, max(int64(min(files, math.MaxInt32))-spareFiles, 16))
 	}
 	return Config{
 		Instances:   250_000,
-		Metadata:    total / 2,
+		Metadata:    total / 2 >> 20 << 20,
 		Total:       total,
 		Watchers:    2_000,
 		Requests:    20_000,

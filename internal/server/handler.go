@@ -27,17 +27,22 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 
 // handler mounts everything.
 func (s *Server) handler() http.Handler {
-	m := newMetrics(s.store, s.probes)
+	m, t := newMetrics(s.store, s.probes), toll{s.door, s.limits}
+	m.registry.MustRegister(newRefusals(s.limits))
 	sw := &mounts{
-		native: m.count(native, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status}))),
-		eureka: m.count(eureka, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
+		native: m.count(native, t.charge(api.Refuse, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status})))),
+		eureka: m.count(eureka, t.charge(eurekaserver.Refuse, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log})))),
 	}
 	own := http.NewServeMux()
 	for _, p := range s.ownPages(m) {
-		own.Handle("GET "+p.path, m.count(p.face, p.behind(s.door)))
+		page := p.behind(s.door)
+		if p.act != nil { // who asks whether the server lives must hear it
+			page = t.charge(refuse, page)
+		}
+		own.Handle("GET "+p.path, m.count(p.face, page))
 		own.Handle(p.path, m.count(p.face, http.HandlerFunc(onlyRead)))
 	}
-	own.Handle("/", m.count(pages, http.HandlerFunc(nothingHere)))
+	own.Handle("/", m.count(pages, t.charge(refuse, http.HandlerFunc(nothingHere))))
 	sw.own = own
 	return hostCheck{next: sw, hosts: s.opt.Hosts}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
@@ -61,6 +62,12 @@ func refuse(w http.ResponseWriter, err error) {
 	if refused, ok := errors.AsType[*access.Refusal](err); ok {
 		refused.Header(w.Header())
 		code = refused.Status
+	} else if e, ok := errors.AsType[*muster.Error](err); ok { // a limit was met
+		code = http.StatusTooManyRequests
+		if e.Code == muster.Unavailable {
+			code = http.StatusServiceUnavailable
+		}
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds(e.After), 10))
 	}
 	http.Error(w, err.Error(), code)
 }

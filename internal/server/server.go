@@ -1,7 +1,7 @@
 // Package server puts what `muster serve` is made of together: a store on a journal, the faces that serve it, the pages for
 // people and for monitoring, and one http.Server with every bound set.
 //
-// A request passes, in this order: counting, the check of the Host a browser sends, its face. Faces are mounted in handler.go
+// A request passes, in this order: the check of the Host a browser sends, counting, the toll that its payer can afford or not, its face. Faces are mounted in handler.go
 // and nowhere else.
 package server
 
@@ -13,11 +13,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/muster-go/muster/internal/access"
+	"github.com/muster-go/muster/internal/limits"
 	"github.com/muster-go/muster/internal/probe"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/internal/store/bolt"
@@ -29,6 +31,7 @@ type Server struct {
 	listener net.Listener
 	store    *store.Store
 	door     *access.Door
+	limits   *limits.Limits
 	http     *http.Server
 	probes   *probes
 	fresh    fresh
@@ -46,6 +49,7 @@ type Options struct {
 	Recover   bool               // when the journal is damaged, move it aside and start with what can still be read
 	Hosts     []string           // names under which browsers may reach the server, besides localhost and IP addresses
 	Preserve  store.Preservation // the zero value is on
+	Limits    limits.Config      // of payers and in all; what is 0 has none
 	Anonymous *access.Level      // what those may who show no token; nil: all on a loopback address, else none
 	Probe     probe.Options      // which instances are asked whether they are well; without Specs none
 	Version   string             // of the program
@@ -80,7 +84,11 @@ func Open(opt Options) (*Server, error) {
 		listener.Close()
 		return nil, err
 	}
-	s := &Server{opt: opt, listener: listener, store: st, probes: newProbes(st, opt), stopping: make(chan struct{})}
+	memory, _ := limits.Memory()
+	s := &Server{
+		opt: opt, listener: listener, store: st, probes: newProbes(st, opt), stopping: make(chan struct{}),
+		limits: limits.New(opt.Limits.For(memory, runtime.GOMAXPROCS(0))),
+	}
 	s.door = access.New(access.Options{Anonymous: s.anonymous(), Tokens: st, Log: opt.Log})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.streams = cancel
@@ -93,7 +101,9 @@ func Open(opt Options) (*Server, error) {
 		ConnState:         s.fresh.note,
 		ErrorLog:          log.New(complaints{opt.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       s.door.Meet,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return withAccount(s.door.Meet(ctx, c), c)
+		},
 	}
 	return s, nil
 }
@@ -114,7 +124,10 @@ func listen(opt Options) (net.Listener, error) {
 }
 
 func openStore(opt Options) (*store.Store, error) {
-	so := store.Options{Preserve: opt.Preserve, Log: opt.Log}
+	so := store.Options{
+		Preserve: opt.Preserve, Log: opt.Log,
+		Quota: store.Quota{Instances: int(opt.Limits.Instances), Bytes: opt.Limits.Metadata, Total: opt.Limits.Total},
+	}
 	if opt.Data != "" {
 		journal, err := bolt.Open(opt.Data, &bolt.Options{Recover: opt.Recover, Version: opt.Version, Log: opt.Log})
 		if err != nil {
@@ -174,7 +187,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 func (s *Server) Serve(ctx context.Context) error {
 	s.probes.start()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	go func() { failed <- s.http.Serve(listener{s.listener, s.limits}) }()
 	load := make(chan error, 1)
 	go func() { load <- s.store.AwaitLoad(ctx) }()
 	for {
@@ -195,9 +208,9 @@ func (s *Server) Serve(ctx context.Context) error {
 // stop ends the HTTP side in order, then the store.
 func (s *Server) stop(failed <-chan error) error {
 	close(s.stopping)
+	s.http.SetKeepAlivesEnabled(false)
 	s.listener.Close()
 	<-failed // whoever was taken is counted from here on
-	s.http.SetKeepAlivesEnabled(false)
 	s.fresh.await(freshWithin)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()

@@ -6,23 +6,32 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/limits"
 )
 
 // toll charges payers for their requests, and refuses those that are too many before a face sees them.
-type toll struct{ limits *limits.Limits }
+type toll struct {
+	door   *access.Door
+	limits *limits.Limits
+}
 
 // charge is next for those who pay; refuse writes an error as the face does.
 func (t toll) charge(refuse func(http.ResponseWriter, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		account, class := t.account(r), classOf(r)
+		account, wrong := t.account(r)
+		class := classOf(r)
 		if err := t.limits.Enter(account, class, r.ContentLength); err != nil {
 			t.refuse(w, err, refuse)
+			return
+		}
+		if wrong != nil {
+			t.limits.Leave(account, r.ContentLength)
+			refuse(w, wrong)
 			return
 		}
 		if class == limits.Read {
@@ -64,16 +73,21 @@ func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, re
 	next.ServeHTTP(v, r)
 }
 
-// account is whose request it is: that of the address which the connection comes from.
-func (t toll) account(r *http.Request) *limits.Account {
-	if a, ok := r.Context().Value(accountKey{}).(*limits.Account); ok {
-		return a
+// account is who pays for a request: the principal, or of somebody anonymous the address. When what the request shows is wrong the
+// address pays, and wrong says what; the door has counted it and need not be asked again.
+func (t toll) account(r *http.Request) (_ *limits.Account, wrong error) {
+	p, err := t.door.Who(r)
+	if err == nil && !p.Anonymous() {
+		return t.limits.Account(p.Payer(r)), nil
 	}
-	return t.limits.Account(limits.Address(addressOf(r.RemoteAddr))) // a listener of somebody else's
+	if refused, ok := errors.AsType[*access.Refusal](err); ok && refused.Status != http.StatusServiceUnavailable { // that one is while loading: some pages are served then
+		wrong = err
+	}
+	if a, ok := r.Context().Value(accountKey{}).(*limits.Account); ok {
+		return a, wrong
+	}
+	return t.limits.Account(limits.Address(addressOf(r.RemoteAddr))), wrong // a listener of somebody else's
 }
-
-// payer names whom a registration is charged to.
-func (t toll) payer(r *http.Request) string { return t.account(r).Payer() }
 
 // refuse answers with which limit was met, and when to come back.
 //
@@ -200,16 +214,4 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.bytes += int64(n)
 	return n, err
-}
-
-// refuseText answers an error to people and programs that read no other form.
-func refuseText(w http.ResponseWriter, err error) {
-	code := http.StatusServiceUnavailable
-	if muster.CodeOf(err) == muster.Rejected {
-		code = http.StatusTooManyRequests
-	}
-	if e, ok := errors.AsType[*muster.Error](err); ok && e.After > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds(e.After), 10))
-	}
-	http.Error(w, err.Error(), code)
 }
