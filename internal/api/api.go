@@ -18,13 +18,12 @@ import (
 // API is the handler of everything under /api/v1/. It is safe for concurrent use and starts no goroutine of its own: watch
 // streams end with their request's context or with the store.
 type API struct {
-	store    *store.Store
-	opt      Options
-	mux      *http.ServeMux
-	origin   *http.CrossOriginProtection
-	document []byte   // OpenAPI
-	version  []string // value of Muster-Version, the same slice for every answer; empty: not sent
-	started  time.Time
+	store   *store.Store
+	opt     Options
+	mux     *http.ServeMux
+	origin  *http.CrossOriginProtection
+	version []string // value of Muster-Version, the same slice for every answer; empty: not sent
+	started time.Time
 
 	seal     *seal
 	feeds    feeds

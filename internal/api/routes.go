@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -72,14 +73,16 @@ func (a *API) route() {
 
 // routeDocs serves the OpenAPI document, which is complete by now, and the page that shows it.
 func (a *API) routeDocs(doc *huma.OpenAPI) {
-	text, err := json.Marshal(doc)
-	if err != nil {
-		panic("the OpenAPI document cannot be written: " + err.Error()) // a mistake in this package's types
-	}
-	a.document = text
+	document := sync.OnceValue(func() []byte { // for the first who asks: writing it is a third of a start
+		text, err := json.Marshal(doc)
+		if err != nil {
+			panic("the OpenAPI document cannot be written: " + err.Error()) // a mistake in this package's types
+		}
+		return text
+	})
 	a.serve("GET "+pathOpenAPI, to(access.Visit), func(w http.ResponseWriter, _ *http.Request, _ *access.Principal) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(a.document)
+		_, _ = w.Write(document())
 	})
 	a.serve("GET "+pathDocs, to(access.Visit), serveDocs)
 }

@@ -62,25 +62,6 @@ func load[T any](j *Journal, tx *bbolt.Tx, bucket string, hand func(*T)) error {
 	})
 }
 
-func (j *Journal) loadRecords(tx *bbolt.Tx, rec func(*store.Record)) error {
-	all := tx.Bucket([]byte(recordsBucket))
-	return all.ForEachBucket(func(namespace []byte) error {
-		return all.Bucket(namespace).ForEach(func(k, v []byte) error {
-			var r record
-			err := decode(k, v, &r)
-			if err == nil && muster.Fold(r.Namespace) != string(namespace) {
-				err = fmt.Errorf("it is of namespace %q", r.Namespace)
-			}
-			if err != nil {
-				j.log.Warn("a registration is lost until its instance registers again", "namespace", string(namespace), "key", fmt.Sprintf("%q", k), "err", err)
-				return nil
-			}
-			rec(r.store(false))
-			return nil
-		})
-	})
-}
-
 // Write makes one batch of records last.
 //
 // Errors: Exhausted, Unavailable, Internal (damaged).
