@@ -15,8 +15,11 @@ type phase struct {
 	repeats bool                                    // attempts at the victim fail, and so must be repeated
 }
 
-// oneSlow is the name of the phase in which pickers differ most.
-const oneSlow = "one 20 x slower"
+// The phases that are compared: in the second one pickers differ most.
+const (
+	allWell = "all well"
+	oneSlow = "one 20 x slower"
+)
 
 const nobody = -1 // in place of a victim
 
@@ -28,7 +31,7 @@ func phases() []phase {
 		return func(f *fleet, at int, _ time.Duration) { f.make(at, mood) }
 	}
 	return []phase{
-		{name: "all well", victim: nobody, units: 2, disturb: func(*fleet, int, time.Duration) {}},
+		{name: allWell, victim: nobody, units: 2, disturb: func(*fleet, int, time.Duration) {}},
 		{name: oneSlow, victim: 1, units: 6, disturb: become(slow), restore: heal},
 		{name: "one answers 503", victim: 2, units: 2, disturb: become(failing), restore: heal, repeats: true},
 		{name: "one resets", victim: 3, units: 2, disturb: become(resetting), restore: heal, repeats: true},
