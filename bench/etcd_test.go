@@ -73,7 +73,9 @@ func BenchmarkBesideEtcd(b *testing.B) {
 		l := newLoad(b, muster.addr, callers, false)
 		Pair{
 			Work: Side{N: fleet, CPU: muster.cpu, Heap: muster.heap, Do: func(n int) []time.Duration {
-				return l.do(b, n, func(i int) []byte { return pythons("PUT", eurekaPath(i)+"?status=UP&lastDirtyTimestamp="+dirty, "keep-alive", nil) }, nil)
+				return l.do(b, n, func(i int) []byte {
+					return pythons("PUT", eurekaPath(i)+"?status=UP&lastDirtyTimestamp="+dirty, "keep-alive", nil)
+				}, nil)
 			}},
 			Floor: keepAlive,
 		}.Run(b)

@@ -32,11 +32,14 @@ func startMuster(tb testing.TB, data bool, environment ...string) *server {
 	return started(addr, peer.Start(tb, peer.Command{
 		Name:  "muster serve",
 		Path:  peer.MusterBinary(tb),
-		Args:  []string{"serve", "--listen", addr, "--data", kept},
+		Args:  []string{"serve", "--listen", addr, "--data", kept, "--limits", generous},
 		Env:   environment,
 		Ready: peer.HTTP("http://" + addr + "/readyz"),
 	}))
 }
+
+// generous are limits that no load here meets: it is counted as ever, but one machine is no thousand clients.
+const generous = "requests=1000000000,instances=10000000,watchers=100000,metadata=64GiB,total=64GiB"
 
 // startFloor starts this test binary as the floor.
 func startFloor(tb testing.TB, environment ...string) *server {

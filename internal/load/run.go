@@ -152,6 +152,7 @@ func (r *runner) run(ctx context.Context) (*Report, error) {
 		CPU: after.cpu - before.cpu, CPUPerSecond: (after.cpu - before.cpu) / max(took.Seconds(), 1e-3), CPUPerOp: (after.cpu - before.cpu) / max(ops, 1) * 1e6,
 		RegisterPerOp:  (full.cpu - empty.cpu) / float64(max(r.tallies[Register].ops.Load(), 1)) * 1e6,
 		ResidentBefore: empty.resident, ResidentAfter: after.resident, HeapBefore: empty.heap, HeapAfter: after.heap,
+		LiveBefore: empty.live, LiveAfter: after.live,
 	}
 	return report, nil
 }

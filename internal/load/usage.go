@@ -16,6 +16,7 @@ type usage struct {
 	cpu      float64 // seconds used since it started
 	resident float64 // bytes
 	heap     float64 // bytes in use, garbage that was not collected yet included
+	live     float64 // bytes that the last collection found in use
 }
 
 // Usage is what the server used, by its own account: its metrics process_* and go_memstats_*.
@@ -28,6 +29,8 @@ type Usage struct {
 	ResidentAfter  float64 `json:"resident_after"`  // when the load ended
 	HeapBefore     float64 `json:"heap_before"`
 	HeapAfter      float64 `json:"heap_after"`
+	LiveBefore     float64 `json:"live_before"` // of the heap, what the last collection left
+	LiveAfter      float64 `json:"live_after"`
 }
 
 // measure reads the server's metrics.
@@ -44,7 +47,7 @@ func measure(ctx context.Context, t *Target) (usage, error) {
 }
 
 func parseUsage(text []byte) (u usage, err error) {
-	found := 0
+	found, next, percent := 0, 0.0, 0.0
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		var to *float64
@@ -55,6 +58,10 @@ func parseUsage(text []byte) (u usage, err error) {
 			to = &u.resident
 		case "go_memstats_heap_inuse_bytes":
 			to = &u.heap
+		case "go_memstats_next_gc_bytes":
+			to = &next
+		case "go_gc_gogc_percent":
+			to = &percent
 		default:
 			continue
 		}
@@ -63,7 +70,8 @@ func parseUsage(text []byte) (u usage, err error) {
 		}
 		found++
 	}
-	if found < 3 {
+	u.live = next / (1 + percent/100) // the next collection is due when the heap has grown by so much
+	if found < 5 {
 		return u, &muster.Error{Op: "bench", Code: muster.NotFound, Err: errors.New("its metrics do not say what the process uses")}
 	}
 	return u, nil
