@@ -37,6 +37,9 @@ func Default(memory int64, files uint64) Config {
 	}
 }
 
+// PerInstance is what an instance takes beside what it brings, in bytes.
+const PerInstance = 512
+
 const (
 	perConnection = 32 << 10 // bytes that a connection takes with its goroutine and its buffers
 	spareFiles    = 64       // for the data file, logs and whatever else is open

@@ -41,7 +41,7 @@ type Options struct {
 	Watchers    int // of one payer, at one time
 	Connections int // at one time; one address may have half of them
 
-	Inside  int           // requests under way at one time; 0 means 16384. One payer may have half of what is left to each class
+	Inside  int           // requests under way at one time; 0 means 16384
 	Bodies  int64         // bytes of bodies under way; 0 means 64 MiB. One payer may have half of them
 	Readers int           // reads that are worked on at one time, others wait for their turn; 0 means 64
 	Wait    time.Duration // for a turn; 0 means 2 s
@@ -68,6 +68,10 @@ var floors = [classes]int64{Act: 0, Beat: 1, Registration: 1, Read: 5}
 
 // bands says which part of all requests under way there may be for one of a class to come in, in sixteenths.
 var bands = [classes]int64{Act: 16, Beat: 15, Registration: 12, Read: 4}
+
+// shares says which part of a band one payer may have. Reads may stand still for as long as their reader does; so a few payers that do
+// not read must not have all of them.
+var shares = [classes]int64{Act: 2, Beat: 2, Registration: 2, Read: 8}
 
 // What requests cost beside one: bytes that come and go in numbers cost as much as requests do.
 const (
@@ -124,9 +128,9 @@ func (l *Limits) Enter(a *Account, c Class, body int64) error {
 	case all > band:
 		l.leave(a)
 		return l.refuse(a, &Refusal{Reason: Busy, Class: c, Limit: band, After: time.Second})
-	case own > band/2:
+	case own > band/shares[c]:
 		l.leave(a)
-		return l.refuse(a, &Refusal{Reason: AtOnce, Class: c, Limit: band / 2, After: time.Second})
+		return l.refuse(a, &Refusal{Reason: AtOnce, Class: c, Limit: band / shares[c], After: time.Second})
 	}
 	if body != 0 {
 		if err := l.take(a, c, held(body)); err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-go/muster"
@@ -53,7 +54,19 @@ type feed struct {
 	newest    uint64
 	chunks    []*chunk
 	gone      map[place]uint64 // Seq of the entries about removed keys
+	held      int64            // what the removed records take that it keeps, by weight
+	departed  *departed
 }
+
+// departed is what removed records take over all feeds. Nobody is charged for them any more, so without a bound whoever registers and
+// deregisters in a loop would fill the memory for as long as changes are kept.
+type departed struct {
+	bytes atomic.Int64
+	most  int64 // 0 is no bound
+}
+
+// weight is about what a removed record takes.
+func weight(r *Record) int64 { return int64(r.size) + 1<<10 }
 
 // keepChanges is how many of the newest changes stay, however old.
 const keepChanges = 4096
@@ -85,8 +98,9 @@ const (
 // place is a key within its namespace, folded.
 type place struct{ service, id string }
 
-func (f *feed) init(retention time.Duration) {
+func (f *feed) init(retention time.Duration, all *departed) {
 	f.retention = int64(retention)
+	f.departed = all
 	f.gone = map[place]uint64{}
 }
 
@@ -97,7 +111,11 @@ func (f *feed) remove(r *Record, service string, seq uint64, now int64, byTime b
 	if byTime {
 		e.what = expired
 	}
+	if most := f.departed.most; most > 0 && f.departed.bytes.Load()+weight(r) > most {
+		f.shed()
+	}
 	f.append(e)
+	f.hold(weight(r))
 	f.gone[place{service, r.Instance.ID}] = seq
 }
 
@@ -123,6 +141,9 @@ func (f *feed) clear(seq uint64) {
 	j := c.after(seq - 1)
 	if j == c.n || c.entries[j].seq != seq || c.entries[j].record == nil {
 		return
+	}
+	if e := &c.entries[j]; e.what != put {
+		f.hold(-weight(e.record))
 	}
 	c.entries[j].record = nil
 	if c.live--; c.live == 0 && c.n == chunkSize {
@@ -156,6 +177,7 @@ func (f *feed) trim(now int64) {
 			if e.record == nil || e.what == put {
 				continue
 			}
+			f.hold(-weight(e.record))
 			in := e.record.Instance
 			delete(f.gone, place{e.record.lease.service.fold, in.ID})
 		}
@@ -165,6 +187,19 @@ func (f *feed) trim(now int64) {
 	if drop > 0 {
 		f.chunks = append(f.chunks[:0:0], f.chunks[drop:]...)
 	}
+}
+
+// shed forgets every change up to now: who asks for them has to list again.
+func (f *feed) shed() {
+	f.hold(-f.held)
+	f.floor = max(f.floor, f.newest)
+	f.chunks = nil
+	clear(f.gone)
+}
+
+func (f *feed) hold(bytes int64) {
+	f.held += bytes
+	f.departed.bytes.Add(bytes)
 }
 
 // before returns the Seq of the newest change earlier than the instant t, at least floor.

@@ -14,7 +14,8 @@ import (
 type Quota struct {
 	Instances int   // per payer
 	Bytes     int64 // per payer, of [Record.Size]
-	Total     int64 // of all records, of Record.Size
+	Total     int64 // of all records, of Record.Size and Each
+	Each      int64 // bytes that Total counts for a record besides: its structs and its places in lists
 }
 
 // ErrQuota is inside the Exhausted error of who has used up a quota of its own, unlike a store or a disk that is full for all.
@@ -30,6 +31,7 @@ type ledger struct {
 	mu       sync.Mutex // guards what follows; taken after space.mu, held for a map access only
 	accounts map[string]*account
 	bytes    int64 // of all records, also of those that nobody pays for
+	records  int64
 }
 
 // account is one payer's.
@@ -85,6 +87,7 @@ func (g *ledger) add(r *Record, n int) {
 		return
 	}
 	g.bytes += int64(n) * int64(r.size)
+	g.records += int64(n)
 	if r.Payer == "" {
 		return
 	}
@@ -108,8 +111,12 @@ func (g *ledger) room(old, next *Record) error {
 	if old != nil {
 		grows -= int64(old.size)
 	}
-	if q.Total > 0 && grows > 0 && g.bytes+grows > q.Total {
-		return g.refuse(next, nil, "all registrations together have %d bytes, at most %d are kept; deregister some, or raise the server's limit", g.bytes, q.Total)
+	all := g.bytes + g.records*q.Each
+	if old == nil {
+		all += q.Each
+	}
+	if q.Total > 0 && grows > 0 && all+grows > q.Total {
+		return g.refuse(next, nil, "all registrations together take %d bytes, at most %d are kept; deregister some, or raise the server's limit", g.bytes+g.records*q.Each, q.Total)
 	}
 	if next.Payer == "" {
 		return nil

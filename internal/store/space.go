@@ -60,7 +60,7 @@ func newSpace(s *Store, name string) *space {
 		stale:    map[string]*redo{},
 	}
 	sp.guard.space = sp
-	sp.feed.init(s.opt.Retention)
+	sp.feed.init(s.opt.Retention, &s.departed)
 	sp.view.Store(&View{Namespace: name, Epoch: s.epoch})
 	return sp
 }

@@ -34,11 +34,12 @@ type Store struct {
 	forms   [forms]formState
 	scratch sync.Pool // of *[]byte, for building fragments
 
-	intents intents
-	tokens  tokens
-	ledger  ledger
-	acts    chan *act     // to the scribe
-	dirty   chan struct{} // tells the scribe that there is something to write behind
+	intents  intents
+	tokens   tokens
+	ledger   ledger
+	departed departed      // removed records that feeds keep
+	acts     chan *act     // to the scribe
+	dirty    chan struct{} // tells the scribe that there is something to write behind
 
 	mu      sync.Mutex // guards born and adding to spaces
 	born    chan struct{}
@@ -104,6 +105,7 @@ func Open(opt Options) (*Store, error) {
 	s.wheel.init()
 	s.intents.init()
 	s.ledger.init(opt.Quota)
+	s.departed.most = opt.Quota.Total / 8
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if s.journal == nil {
 		s.journal = newMemory()

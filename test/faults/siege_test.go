@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -149,8 +148,8 @@ func (s *siege) send(ctx context.Context, c *http.Client, method, path, body str
 }
 
 // flood sends requests from an address, on some connections at once, until d is over or most were sent, and counts answers by
-// status.
-func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, most int64, next func(n int64) (method, path, body string)) map[int]int {
+// status. next gives the kth request of one of the connections.
+func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, most int64, next func(conn, k int) (method, path, body string)) map[int]int {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	client := s.client(from, conns)
@@ -159,14 +158,10 @@ func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, mos
 	var mu sync.Mutex // guards answers
 	answers := map[int]int{}
 	var senders sync.WaitGroup
-	for range conns {
+	for conn := range conns {
 		senders.Go(func() {
-			for ctx.Err() == nil {
-				i := n.Add(1) - 1
-				if i >= most {
-					return
-				}
-				method, path, body := next(i)
+			for k := 0; ctx.Err() == nil && n.Add(1) <= most; k++ {
+				method, path, body := next(conn, k)
 				code, _ := s.send(ctx, client, method, path, body)
 				if ctx.Err() == nil {
 					mu.Lock()
@@ -181,11 +176,20 @@ func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, mos
 }
 
 // heavy is an instance with as much metadata as there may be.
-func heavy(n int64) (method, path, body string) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"owner":"flood","ttl":"60s","endpoints":[{"scheme":"http","address":"10.0.0.7:8080"}],"metadata":{"n":"%d","m":"%s"}}`, n, strings.Repeat("x", 16000))
-	return "PUT", fmt.Sprintf("/api/v1/namespaces/default/services/HEAVY/instances/%d", n), b.String()
+func heavy(conn, k int) (method, path, body string) {
+	body = fmt.Sprintf(`{"owner":"flood","ttl":"60s","endpoints":[{"scheme":"http","address":"10.0.0.7:8080"}],"metadata":{"n":"%d","m":"%s"}}`, k, strings.Repeat("x", 16000))
+	return "PUT", fmt.Sprintf("/api/v1/namespaces/default/services/HEAVY/instances/%d-%d", conn, k), body
 }
+
+// changing is heavy, of 500 instances over and over.
+func changing(conn, k int) (method, path, body string) {
+	_, path, _ = heavy(conn%filling, k%(500/filling))
+	_, _, body = heavy(conn, k)
+	return "PUT", path, body
+}
+
+// filling is how many connections fill a server.
+const filling = 10
 
 const forEver = int64(1) << 40
 
@@ -202,9 +206,9 @@ func TestFloodOfHeavyRegistrationsIsBounded(t *testing.T) {
 // What is registered and taken back at once is no longer there, but changes are told for minutes.
 func TestFloodOfPassingRegistrationsIsBounded(t *testing.T) {
 	s := besiege(t)
-	answers := s.flood(t, "127.0.0.3", 16, 6*time.Second, forEver, func(n int64) (string, string, string) {
-		method, path, body := heavy(n / 2)
-		if n%2 == 1 {
+	answers := s.flood(t, "127.0.0.3", 16, 6*time.Second, forEver, func(conn, k int) (string, string, string) {
+		method, path, body := heavy(conn, k/2)
+		if k%2 == 1 {
 			return "DELETE", path + "?owner=flood", ""
 		}
 		return method, path, body
@@ -215,9 +219,9 @@ func TestFloodOfPassingRegistrationsIsBounded(t *testing.T) {
 
 func TestFloodOfNamespacesIsBounded(t *testing.T) {
 	s := besiege(t)
-	answers := s.flood(t, "127.0.0.3", 32, 8*time.Second, 6000, func(n int64) (string, string, string) {
-		_, _, body := heavy(n)
-		return "PUT", fmt.Sprintf("/api/v1/namespaces/flood-%d/services/S/instances/1", n), strings.Replace(body, strings.Repeat("x", 16000), "x", 1)
+	answers := s.flood(t, "127.0.0.3", 32, 8*time.Second, 6000, func(conn, k int) (string, string, string) {
+		_, _, body := heavy(conn, k)
+		return "PUT", fmt.Sprintf("/api/v1/namespaces/flood-%d-%d/services/S/instances/1", conn, k), strings.Replace(body, strings.Repeat("x", 16000), "x", 1)
 	})
 	t.Logf("answered %v", answers)
 	s.lift(t)
@@ -228,11 +232,7 @@ func TestFloodOfWatchersThatNeverReadIsBounded(t *testing.T) {
 	fill(t, s)
 	conns, refused := s.open(t, 2000, "GET /api/v1/namespaces/default/watch HTTP/1.1\r\nHost: x\r\n\r\n")
 	// Something happens meanwhile that all of them would have to hear of.
-	answers := s.flood(t, "127.0.0.7", 8, 5*time.Second, forEver, func(n int64) (string, string, string) {
-		_, path, _ := heavy(n % 500)
-		_, _, body := heavy(n)
-		return "PUT", path, body
-	})
+	answers := s.flood(t, "127.0.0.7", filling, 5*time.Second, forEver, changing)
 	t.Logf("%d connections taken, %d not; changes answered %v", len(conns), refused, answers)
 	s.lift(t)
 }
@@ -254,11 +254,7 @@ func TestSlowReadersOfTheWholeListAreBounded(t *testing.T) {
 			}
 		}
 	})
-	answers := s.flood(t, "127.0.0.7", 8, 5*time.Second, forEver, func(n int64) (string, string, string) {
-		_, path, _ := heavy(n % 500)
-		_, _, body := heavy(n)
-		return "PUT", path, body
-	})
+	answers := s.flood(t, "127.0.0.7", filling, 5*time.Second, forEver, changing)
 	readers.Wait()
 	t.Logf("%d connections; changes answered %v", len(native)+len(eureka), answers)
 	s.lift(t)
@@ -266,10 +262,10 @@ func TestSlowReadersOfTheWholeListAreBounded(t *testing.T) {
 
 // One payer that asks for everything as fast as it can is refused what is too much, and others do not notice.
 func TestOnePayerThatReadsTooMuchIsRefused(t *testing.T) {
-	s := besiege(t, "--limits", "requests=500")
+	s := besiege(t, "--limits", "requests=3000")
 	fill(t, s)
-	answers := s.flood(t, "127.0.0.3", 128, 5*time.Second, forEver, func(n int64) (string, string, string) {
-		return "GET", []string{"/eureka/apps", "/api/v1/namespaces/default/instances", "/api/v1/namespaces/default/services"}[n%3], ""
+	answers := s.flood(t, "127.0.0.3", 128, 5*time.Second, forEver, func(conn, k int) (string, string, string) {
+		return "GET", []string{"/eureka/apps", "/api/v1/namespaces/default/instances", "/api/v1/namespaces/default/services"}[k%3], ""
 	})
 	if answers[429] == 0 || answers[200] == 0 {
 		t.Errorf("answered %v, want some served and most refused", answers)
@@ -281,7 +277,7 @@ func TestOnePayerThatReadsTooMuchIsRefused(t *testing.T) {
 // fill registers 500 heavy instances: a list of 8 MB.
 func fill(t *testing.T, s *siege) {
 	t.Helper()
-	if answers := s.flood(t, "127.0.0.7", 8, 20*time.Second, 500, heavy); answers[200] != 500 {
+	if answers := s.flood(t, "127.0.0.7", filling, 20*time.Second, 500, changing); answers[200] != 500 {
 		t.Fatalf("500 instances are answered %v", answers)
 	}
 }
