@@ -198,7 +198,9 @@ func refusal(a answer) error {
 	switch {
 	case a.status == http.StatusTooManyRequests || a.status == http.StatusInsufficientStorage || p.Code == muster.Exhausted:
 		e.Code = muster.Exhausted
-	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
+	case a.status == http.StatusUnauthorized:
+		e.Code, e.Err = muster.Denied, fmt.Errorf("%w (%s)", errUnproven, clip(text))
+	case a.status == http.StatusForbidden:
 		e.Code = muster.Denied
 	case a.status == http.StatusNotFound:
 		e.Code = muster.NotFound
@@ -209,6 +211,9 @@ func refusal(a answer) error {
 	}
 	return e
 }
+
+// errUnproven is in the error of a server that wants to know who asks.
+var errUnproven = errors.New("the server wants a token that it knows, in the registry's URL: muster://token:mst_…@HOST:8761")
 
 // clip bounds what a server said.
 func clip(s string) string {

@@ -112,7 +112,7 @@ func (r *runner) try(ctx context.Context) error {
 
 // missing says which right a refusal is about.
 func (r *runner) missing(err error, doing, right string) error {
-	if muster.CodeOf(err) != muster.Denied {
+	if muster.CodeOf(err) != muster.Denied || errors.Is(err, errUnproven) {
 		return err
 	}
 	return &muster.Error{Op: "bench", Code: muster.Denied, Err: fmt.Errorf("%s in namespace %s is refused (%s): the right %q is missing there; on the server: muster token create NAME --allow %[4]s --namespace %[2]s",

@@ -11,14 +11,22 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/load"
 	"github.com/muster-go/muster/internal/server"
+	"github.com/muster-go/muster/internal/store"
 )
 
 // serve runs muster serve on a real socket, with something in front of it that may answer itself.
 func serve(t *testing.T, before func(w http.ResponseWriter, r *http.Request) (answered bool)) (*server.Server, load.Target) {
 	t.Helper()
-	s, err := server.Open(server.Options{Listen: "127.0.0.1:0"})
+	return serveWith(t, server.Options{}, before)
+}
+
+func serveWith(t *testing.T, opt server.Options, before func(w http.ResponseWriter, r *http.Request) (answered bool)) (*server.Server, load.Target) {
+	t.Helper()
+	opt.Listen = "127.0.0.1:0"
+	s, err := server.Open(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,29 +216,39 @@ func TestRefusalsOfLimitsAreNoFailures(t *testing.T) {
 	}
 }
 
+// Behind real tokens: each has some of the rights that a run needs.
 func TestMissingRightIsNamedBeforeThereIsLoad(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ method, want string }{
-		{http.MethodPut, `"register" is missing`}, {http.MethodGet, `"read" is missing`},
+	nobody := access.None
+	s, target := serveWith(t, server.Options{Anonymous: &nobody}, nil)
+	opt := load.Options{Namespace: load.Prefix + "rights", Instances: 10, Interval: 200 * time.Millisecond, TTL: time.Minute, Duration: 500 * time.Millisecond, Reads: 10, Watchers: 1, Changes: 10}
+	for name, c := range map[string]struct {
+		allow []string
+		says  string // "": it works
+	}{
+		"none":     {nil, "wants a token that it knows"},
+		"reader":   {[]string{"read"}, `registering in namespace muster-bench-rights is refused (denied: 403 Forbidden`},
+		"writer":   {[]string{"register"}, `the right "read" is missing there`},
+		"partly":   {[]string{"read", "register:orders*"}, `the right "register" is missing there`},
+		"complete": {[]string{"read", "register:bench-*"}, ""},
 	} {
-		asked := atomic.Int64{}
-		s, target := serve(t, func(w http.ResponseWriter, r *http.Request) bool {
-			asked.Add(1)
-			if r.Header.Get("Authorization") != "Bearer mst_x" {
-				t.Errorf("%s %s without the token", r.Method, r.URL)
+		opt.Target = target
+		if c.allow != nil {
+			text, hash := access.NewToken()
+			if err := s.Store().AddToken(store.Token{Name: name, Hash: hash, Allow: c.allow, Namespace: opt.Namespace}, store.Author{Proven: "test"}); err != nil {
+				t.Fatal(err)
 			}
-			if r.Method == c.method {
-				http.Error(w, "no", http.StatusForbidden)
-			}
-			return r.Method == c.method
-		})
-		target.Authorization = "Bearer mst_x"
-		_, err := load.Run(t.Context(), load.Options{Target: target, Instances: 10, Reads: 1})
-		if muster.CodeOf(err) != muster.Denied || !strings.Contains(fmt.Sprint(err), c.want) {
-			t.Errorf("%s refused: %v, want denied and %s", c.method, err, c.want)
+			opt.Target.Authorization = "Bearer " + text
 		}
-		if asked.Load() > 20 || s.Store().State().Instances != 0 {
-			t.Errorf("%s refused: %d requests all the same, %d instances left", c.method, asked.Load(), s.Store().State().Instances)
+		report, err := load.Run(t.Context(), opt)
+		switch {
+		case c.says == "" && (err != nil || report.Left != 0 || kinds(report)[load.Push].Done == 0):
+			t.Errorf("%s: %v, %+v", name, err, report)
+		case c.says != "" && (muster.CodeOf(err) != muster.Denied || !strings.Contains(fmt.Sprint(err), c.says)):
+			t.Errorf("%s: %v, want denied and %q", name, err, c.says)
+		}
+		if n := s.Store().State().Instances; n != 0 {
+			t.Errorf("%s: %d instances are left", name, n)
 		}
 	}
 }
