@@ -21,6 +21,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests [faces][600]atomic.Uint64 // by HTTP status
 	watchers atomic.Int64
+	named    named
 
 	requestsDesc, watchersDesc, instancesDesc, servicesDesc, intentsDesc                        *prometheus.Desc
 	renewedDesc, expiredDesc, renewalsDesc, expectedDesc, lateDesc, overdueDesc, preservingDesc *prometheus.Desc
@@ -127,7 +128,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		lag = time.Since(st.JournalSince).Seconds()
 	}
 	gauge(m.journalDesc, lag)
-	for _, n := range st.Namespaces {
+	for _, n := range m.named.split(st.Namespaces) {
 		for status, count := range n.Counts {
 			gauge(m.instancesDesc, float64(count), n.Namespace, muster.Status(status).String())
 		}
