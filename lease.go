@@ -220,7 +220,7 @@ func (k *keeper) failed(g *Registration, op string, err error) error {
 // refused reports whether the back end said no for good, rather than nothing.
 func refused(err error) bool {
 	switch CodeOf(err) {
-	case "", Unavailable, Timeout, Internal, Canceled, Closed:
+	case "", Unavailable, Timeout, Rejected, Internal, Canceled, Closed:
 		return false
 	}
 	return true

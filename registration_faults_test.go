@@ -17,6 +17,24 @@ func (f *fake) set(do func()) {
 	do()
 }
 
+// A registry that limits how often it is asked does not mean never.
+func TestRegistrationRejectedByALimitGoesOn(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, f *fake, r *muster.Registry) {
+		f.set(func() { f.fail = muster.Rejected })
+		reg := register(t, r, orders(1))
+		if !errors.Is(reg.Err(), muster.Rejected) {
+			t.Errorf("err = %v, want rejected", reg.Err())
+		}
+		f.set(func() { f.fail = nil })
+		time.Sleep(6 * time.Second)
+		select {
+		case <-reg.Ready():
+		default:
+			t.Errorf("not ready 6 s later: %v", reg.Err())
+		}
+	})
+}
+
 func TestUpdateThatDidNotGetThroughIsRegisteredLater(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *fake, r *muster.Registry) {
 		reg := register(t, r, orders(1))
