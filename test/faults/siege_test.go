@@ -96,6 +96,10 @@ func (s *siege) lift(t *testing.T) {
 	if code, text := s.send(t.Context(), s.client("127.0.0.2", 1), "GET", "/eureka/apps/BYSTANDER/one", ""); code != 200 {
 		t.Errorf("the bystander is not listed any more: %d %.300s", code, text)
 	}
+	const newcomer = `{"instance":{"instanceId":"two","app":"BYSTANDER","hostName":"h","ipAddr":"10.0.0.9","status":"UP","port":{"$":1,"@enabled":"true"},"dataCenterInfo":{"name":"MyOwn"}}}`
+	if code, text := s.send(t.Context(), s.client("127.0.0.2", 1), "POST", "/eureka/apps/BYSTANDER", newcomer); code != 204 {
+		t.Errorf("somebody else cannot register: %d %.300s", code, text)
+	}
 	s.cancel()
 	s.work.Wait()
 	now, most := memory(t, s.PID())
@@ -198,6 +202,9 @@ func TestFloodOfHeavyRegistrationsIsBounded(t *testing.T) {
 	answers := s.flood(t, "127.0.0.3", 32, 3*time.Second, forEver, heavy)
 	if answers[429] == 0 || answers[200] == 0 {
 		t.Errorf("answered %v, want some taken and then refused", answers)
+	}
+	if _, text := s.send(t.Context(), s.client("127.0.0.2", 1), "GET", "/metrics", ""); !strings.Contains(text, `muster_refused_total{reason="quota"} `) || strings.Contains(text, `muster_refused_total{reason="quota"} 0`) {
+		t.Errorf("no quota was met: %.3000s", text)
 	}
 	t.Logf("answered %v", answers)
 	s.lift(t)
