@@ -78,8 +78,11 @@ func (c *cli) showConfig() error {
 
 // shown is a value that may be printed: passwords in URLs are masked.
 func shown(v config.Value) string {
-	if v.Name == "registry" {
+	switch {
+	case v.Name == "registry":
 		return open.Mask(v.Value)
+	case v.Name == tokenKey && v.Value != "":
+		return "***"
 	}
 	return v.Value
 }

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/probe"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
@@ -29,10 +33,14 @@ func (c *cli) serveCommand() *cobra.Command {
 /livez, /readyz, /healthz and /metrics. It listens on this machine only unless --listen says otherwise.
 
 What operators want (disable, weight, …) and their audit are on disk before they are answered. Instances are
-written behind by at most a second; after a restart each has one TTL of grace to come back.`,
+written behind by at most a second; after a restart each has one TTL of grace to come back.
+
+On loopback everybody may register and operate; on other addresses only those who show a token (muster token),
+unless --anonymous says otherwise.`,
 		Example: `  muster serve
   muster serve --listen 10.0.0.5:8761 --data /var/lib/muster
   muster serve --listen 127.0.0.1:0 --data memory:
+  muster serve --listen :8761 --tls-cert server.pem --tls-key server.key
   muster serve --probe 'ORDERS=http:/healthz' --probe 'batch:*=tcp'`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
@@ -48,6 +56,7 @@ func (c *cli) serve(ctx context.Context) error {
 	opt := server.Options{
 		Listen:   c.text("serve.listen"),
 		Recover:  c.flag("serve.recover"),
+		TLS:      server.TLSFiles{Cert: c.text("serve.tls-cert"), Key: c.text("serve.tls-key"), ClientCA: c.text("serve.client-ca")},
 		Hosts:    c.list("serve.hosts"),
 		Preserve: store.Preservation{Off: !c.flag("serve.preserve")},
 		Version:  version(),
@@ -81,11 +90,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
-	at := s.Addr().String()
-	fmt.Fprintf(c.stdout, "muster %s serves muster://%s · Eureka clients: %s/eureka · page: %s/ · data %s\n", version(), hostPort(s), s.URL(), s.URL(), kept)
-	if host, _, _ := net.SplitHostPort(at); !net.ParseIP(host).IsLoopback() {
-		c.progress("%s can be reached from other machines, and whoever reaches it may register and govern: keep it inside your network.", at)
-	}
+	fmt.Fprintf(c.stdout, "muster %s serves %s · Eureka clients: %s/eureka · page: %s/ · data %s\n", version(), musterURL(s), s.URL(), s.URL(), kept)
+	c.tellAccess(s)
+	defer c.reloadOnHangup(s)()
 	if err := serveManaged(ctx, s, c.getenv, opt.Log); err != nil {
 		return &exitError{exitFailed, err}
 	}
@@ -115,5 +122,57 @@ func (c *cli) probes() (opt probe.Options, err error) {
 	return opt, nil
 }
 
-// hostPort is the address in the server's URL.
-func hostPort(s *server.Server) string { return s.URL()[len("http://"):] }
+// musterURL is how muster's clients reach the server.
+func musterURL(s *server.Server) string {
+	at, plain := strings.CutPrefix(s.URL(), "http://")
+	if plain {
+		return "muster://" + at
+	}
+	return "musters://" + strings.TrimPrefix(at, "https://")
+}
+
+// anonymous is what --anonymous says; nil: the server decides by its address.
+func (c *cli) anonymous() (*access.Level, error) {
+	text := c.text("serve.anonymous")
+	if text == "" {
+		return nil, nil
+	}
+	level, err := access.ParseLevel(text)
+	if err != nil {
+		return nil, usage("--anonymous: %v", err)
+	}
+	return &level, nil
+}
+
+// tellAccess says who may do what where that is more, or less, than one may think.
+func (c *cli) tellAccess(s *server.Server) {
+	switch {
+	case s.Local():
+	case s.Anonymous() == access.None:
+		c.progress("Only those who show a token are let in (muster token create makes one, on this machine).")
+	default:
+		may := map[access.Level]string{access.ReadOnly: "read everything", access.All: "register and govern"}[s.Anonymous()]
+		c.progress("WARNING: %s can be reached from other machines, and whoever reaches it may %s without a token (--anonymous %v).", s.Addr(), may, s.Anonymous())
+	}
+	if !s.Local() && !s.Secure() {
+		c.progress("It speaks plain HTTP: whoever is on the way can read the tokens that are shown. --tls-cert and --tls-key end that.")
+	}
+}
+
+// reloadOnHangup reads the TLS files again on each SIGHUP, until stop.
+func (c *cli) reloadOnHangup(s *server.Server) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			s.Reload()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
+}

@@ -24,9 +24,14 @@ func settingKeys(getenv func(string) string) []config.Key {
 		{Name: "timeout", Env: "MUSTER_TIMEOUT", Default: "5s", Kind: config.Duration, About: "how long to wait for the registry"},
 		{Name: "by", Env: "MUSTER_BY", Default: whoami(getenv), About: "who acts, for the audit; the registry cannot prove it"},
 		{Name: "zone", Env: "MUSTER_ZONE", About: "this machine's zone: what is registered here gets it, calls prefer it"},
+		{Name: tokenKey, Env: "MUSTER_TOKEN", About: "token to show to the registry, for a URL that brings none; there is no flag: other users see command lines"},
 		{Name: "serve.listen", Env: "MUSTER_LISTEN", Default: "127.0.0.1:8761", About: "host:port to listen on; port 0 takes a free one"},
 		{Name: "serve.data", Env: "MUSTER_DATA", Default: dataDir(getenv), About: "directory for intents, audit and instances; memory: keeps nothing"},
 		{Name: "serve.recover", Env: "MUSTER_RECOVER", Default: "false", Kind: config.Switch, About: "when the data are damaged, move them aside and start with what can still be read"},
+		{Name: "serve.tls-cert", Env: "MUSTER_TLS_CERT", About: "certificate in PEM, the chain behind it: TLS alone is spoken then; read again when it changes"},
+		{Name: "serve.tls-key", Env: "MUSTER_TLS_KEY", About: "the certificate's key in PEM"},
+		{Name: "serve.client-ca", Env: "MUSTER_CLIENT_CA", About: "authorities in PEM whose client certificates may have rights (muster token create --certificate)"},
+		{Name: "serve.anonymous", Env: "MUSTER_ANONYMOUS", About: "what those may who show no token: none, read or all; by default all on a loopback address, else none"},
 		{Name: "serve.hosts", Env: "MUSTER_HOSTS", Kind: config.List, About: "names under which browsers may reach this server, besides localhost and IP addresses; comma-separated"},
 		{Name: "serve.preserve", Env: "MUSTER_PRESERVE", Default: "true", Kind: config.Switch, About: "self-preservation: when too many instances fall silent at once, expire none"},
 		{Name: "serve.probe", Env: "MUSTER_PROBE", Kind: config.List, About: "ask instances whether they are well: [NAMESPACE:]SERVICE=tcp, =http:/path or =grpc, * in names; may be repeated"},
@@ -36,6 +41,9 @@ func settingKeys(getenv func(string) string) []config.Key {
 		{Name: "register.ttl", Env: "MUSTER_TTL", Default: "30s", Kind: config.Duration, About: "how long the instance stays listed without a heartbeat"},
 	}
 }
+
+// tokenKey is the setting with the token, a secret: it has no flag and is never printed.
+const tokenKey = "token"
 
 // settings are the values of one run.
 type settings struct {
@@ -87,7 +95,7 @@ func flagOf(cmd *cobra.Command, key config.Key) *pflag.Flag {
 func (c *cli) addFlags(fs *pflag.FlagSet, group string) {
 	for _, key := range c.keys {
 		g, _, dotted := strings.Cut(key.Name, ".")
-		if !dotted && group != "" || dotted && g != group || key.Name == "zone" {
+		if !dotted && group != "" || dotted && g != group || key.Name == "zone" || key.Name == tokenKey {
 			continue
 		}
 		short := map[string]string{"namespace": "n", "output": "o"}[key.Name]

@@ -39,6 +39,9 @@ type Options struct {
 	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
 	Log         *slog.Logger // nil discards
 
+	// Certificate says what the server's own is, or nil; nil: it speaks plain HTTP.
+	Certificate func() *nativewire.Certificate
+
 	// Probes says what the server's prober does in a namespace, or nil; nil: there is no prober.
 	Probes func(namespace string) *nativewire.ProbeStatus
 }
@@ -63,6 +66,9 @@ func New(s *store.Store, opt Options) *API {
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Certificate == nil {
+		opt.Certificate = func() *nativewire.Certificate { return nil }
 	}
 	if opt.Probes == nil {
 		opt.Probes = func(string) *nativewire.ProbeStatus { return nil }

@@ -24,14 +24,18 @@ func (a *API) routeStatus(api huma.API) {
 // status shows the server as a whole to whoever may read that, and to others what they may read of it, summed up anew.
 func (a *API) status(ctx context.Context, _ *struct{}) (*struct{ Body nativewire.Status }, error) {
 	st, p := a.store.State(), whoAsks(ctx)
-	if !reads(p, "") {
+	whole := reads(p, "")
+	if !whole {
 		a.confine(&st, p)
 	}
 	out := nativewire.Status{
 		Version: a.opt.Version, Epoch: strconv.FormatUint(st.Epoch, 16), Started: st.Started.UTC(), Loaded: st.Loaded, Durable: st.Durable,
 		Instances: st.Instances, Services: st.Services, Intents: st.Intents, Watchers: int(a.watchers.Load()),
 		Journal: st.Journal, JournalSince: st.JournalSince, Preserve: !st.PreserveOff, Preserving: st.Preserving, Why: st.Why,
-		Expected: st.Expected, Seen: st.Seen, Namespaces: make([]nativewire.NamespaceStatus, len(st.Namespaces)),
+		Expected: st.Expected, Seen: st.Seen, Anonymous: a.opt.Door.Anonymous().String(), Certificate: a.opt.Certificate(), Namespaces: make([]nativewire.NamespaceStatus, len(st.Namespaces)),
+	}
+	if out.Certificate != nil && !whole {
+		out.Certificate.Trouble = "" // it names files
 	}
 	for i, n := range st.Namespaces {
 		effective := map[string]int{}

@@ -24,7 +24,17 @@ type Status struct {
 	Why          string            `json:"why,omitempty" doc:"Why self-preservation is on, and what to do"`
 	Expected     float64           `json:"expected" doc:"Heartbeats a minute that the owners promised"`
 	Seen         float64           `json:"seen" doc:"Heartbeats that came in the last minute"`
+	Anonymous    string            `json:"anonymous,omitempty" doc:"What those may who show no token: none, read or all" enum:"none,read,all"`
+	Certificate  *Certificate      `json:"certificate,omitempty" doc:"The server's own; absent: it speaks plain HTTP"`
 	Namespaces   []NamespaceStatus `json:"namespaces" nullable:"false"`
+}
+
+// Certificate is a server's certificate as new connections get it.
+type Certificate struct {
+	Names    []string  `json:"names" nullable:"false" doc:"DNS names and IP addresses" example:"[\"registry.example\"]"`
+	NotAfter time.Time `json:"notafter" doc:"When it expires"`
+	Clients  bool      `json:"clients" doc:"Client certificates are asked for"`
+	Trouble  string    `json:"trouble,omitempty" doc:"Why the files on disk cannot be used; the pair from before is kept"`
 }
 
 // NamespaceStatus is Status for one namespace.

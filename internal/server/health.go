@@ -14,6 +14,7 @@ import (
 type health struct {
 	store    *store.Store
 	door     *access.Door
+	certs    *certificates
 	probes   *probes
 	stopping <-chan struct{}
 }
@@ -64,6 +65,9 @@ func (h health) report(w http.ResponseWriter, r *http.Request, _ *access.Princip
 		}
 	}
 	out.Why = append(out.Why, h.probes.why()...)
+	if why := h.certs.why(); why != "" {
+		out.Why = append(out.Why, why)
+	}
 	if len(out.Why) > 0 && code == http.StatusOK {
 		out.Status = "DEGRADED"
 	}

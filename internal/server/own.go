@@ -19,7 +19,7 @@ type ownPage struct {
 
 // ownPages are all of them.
 func (s *Server) ownPages(m *metrics) []ownPage {
-	h := health{store: s.store, door: s.door, probes: s.probes, stopping: s.stopping}
+	h := health{store: s.store, door: s.door, certs: s.certs, probes: s.probes, stopping: s.stopping}
 	metrics, page := m.handler(), newPage(s.store, s.opt.Version)
 	return []ownPage{
 		{path: "/livez", face: ops, serve: h.live},

@@ -32,7 +32,9 @@ type Server struct {
 	store    *store.Store
 	door     *access.Door
 	limits   *limits.Limits
+	certs    *certificates // nil: plain HTTP
 	http     *http.Server
+	control  *control // nil: there is none
 	probes   *probes
 	fresh    fresh
 	streams  context.CancelFunc // ends the requests that would go on for ever
@@ -47,6 +49,7 @@ type Options struct {
 	Listener  net.Listener       // already open, instead of Listen; the server closes it
 	Data      string             // directory of the journal, made if it is not there; "" keeps everything in memory
 	Recover   bool               // when the journal is damaged, move it aside and start with what can still be read
+	TLS       TLSFiles           // the zero value is plain HTTP
 	Hosts     []string           // names under which browsers may reach the server, besides localhost and IP addresses
 	Preserve  store.Preservation // the zero value is on
 	Limits    limits.Config      // of payers and in all; what is 0 has none
@@ -70,7 +73,7 @@ const (
 
 // Open takes the listener and the journal. Nothing is answered before Serve.
 //
-// Errors: the address cannot be listened on; the directory is locked, damaged or cannot be written.
+// Errors: the address cannot be listened on; the directory is locked, damaged or cannot be written; the TLS files cannot be used.
 func Open(opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -84,9 +87,14 @@ func Open(opt Options) (*Server, error) {
 		listener.Close()
 		return nil, err
 	}
+	certs, err := openCertificates(opt.TLS, opt.Log)
+	if err != nil {
+		listener.Close()
+		return nil, errors.Join(err, st.Close())
+	}
 	memory, _ := limits.Memory()
 	s := &Server{
-		opt: opt, listener: listener, store: st, probes: newProbes(st, opt), stopping: make(chan struct{}),
+		opt: opt, listener: listener, store: st, certs: certs, probes: newProbes(st, opt), stopping: make(chan struct{}),
 		limits: limits.New(opt.Limits.For(memory, runtime.GOMAXPROCS(0))),
 	}
 	s.door = access.New(access.Options{Anonymous: s.anonymous(), Tokens: st, Log: opt.Log})
@@ -104,6 +112,16 @@ func Open(opt Options) (*Server, error) {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return withAccount(s.door.Meet(ctx, c), c)
 		},
+	}
+	if certs != nil {
+		s.http.TLSConfig = certs.config()
+	}
+	if opt.Data != "" && runtime.GOOS != "windows" {
+		socket, err := openControl(opt.Data)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.serveControl(ctx, socket)
 	}
 	return s, nil
 }
@@ -162,6 +180,9 @@ func (s *Server) Local() bool {
 	return ok && at.IP.IsLoopback()
 }
 
+// Secure reports whether the server speaks TLS.
+func (s *Server) Secure() bool { return s.certs != nil }
+
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
@@ -171,7 +192,11 @@ func (s *Server) URL() string {
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if s.certs != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // Store is what the server serves.
@@ -187,7 +212,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 func (s *Server) Serve(ctx context.Context) error {
 	s.probes.start()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(listener{s.listener, s.limits}) }()
+	go func() { failed <- s.serve(listener{s.listener, s.limits}) }()
 	load := make(chan error, 1)
 	go func() { load <- s.store.AwaitLoad(ctx) }()
 	for {
@@ -202,6 +227,20 @@ func (s *Server) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return s.stop(failed)
 		}
+	}
+}
+
+func (s *Server) serve(l net.Listener) error {
+	if s.certs != nil {
+		return s.http.ServeTLS(l, "", "") // with its TLSConfig
+	}
+	return s.http.Serve(l)
+}
+
+// Reload reads the TLS files again, which happens by itself a few seconds after they changed.
+func (s *Server) Reload() {
+	if s.certs != nil {
+		s.certs.look(true)
 	}
 }
 
@@ -230,6 +269,8 @@ func (s *Server) Close() error {
 		s.streams()
 		s.http.Close()
 		s.listener.Close()
+		s.control.close()
+		s.certs.close()
 		s.probes.stop()
 		s.closed = s.store.Close()
 	})
