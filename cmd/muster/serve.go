@@ -74,6 +74,9 @@ func (c *cli) serve(ctx context.Context) error {
 		opt.Data, kept = abs, "in "+abs
 	}
 	var err error
+	if opt.Anonymous, err = c.anonymous(); err != nil {
+		return err
+	}
 	if opt.Limits, err = c.limits(opt.Log); err != nil {
 		return err
 	}

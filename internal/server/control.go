@@ -9,17 +9,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // ControlSocket is the name of the socket in the data directory by which the server's own user administers it: the system lets
 // nobody else open it, so that whoever comes that way needs no token. The first token is made there.
 const ControlSocket = "control.sock"
 
-// control serves everything on the control socket.
+// control serves everything on the control socket. A nil one is none.
 type control struct {
-	path string
-	http *http.Server
-	done chan struct{} // closed when it serves no more
+	path     string
+	listener net.Listener
+	http     *http.Server
+	done     chan struct{} // closed when it serves no more; nil: it has not begun
 }
 
 // openControl listens on the control socket of a data directory, which is the caller's alone: what a server that was killed
@@ -56,9 +58,18 @@ func openControl(dir string) (net.Listener, error) {
 	return ownOnly{listener}, nil
 }
 
-// serveControl begins to serve on the control socket.
-func (s *Server) serveControl(base context.Context, listener net.Listener) {
-	c := &control{path: filepath.Join(s.opt.Data, ControlSocket), done: make(chan struct{})}
+// newControl opens the control socket of a server with a data directory, on systems that have such sockets.
+//
+// Errors: as openControl's.
+func (s *Server) newControl(base context.Context) (*control, error) {
+	if s.opt.Data == "" || runtime.GOOS == "windows" {
+		return nil, nil
+	}
+	listener, err := openControl(s.opt.Data)
+	if err != nil {
+		return nil, err
+	}
+	c := &control{path: filepath.Join(s.opt.Data, ControlSocket), listener: listener}
 	c.http = &http.Server{
 		Handler:           s.http.Handler,
 		ReadHeaderTimeout: headerWithin,
@@ -71,10 +82,18 @@ func (s *Server) serveControl(base context.Context, listener net.Listener) {
 			return s.door.MeetLocal(ctx, userOf(conn))
 		},
 	}
-	s.control = c
+	return c, nil
+}
+
+// start begins to serve.
+func (c *control) start() {
+	if c == nil {
+		return
+	}
+	c.done = make(chan struct{})
 	go func() {
 		defer close(c.done)
-		_ = c.http.Serve(listener) // ends when it is closed
+		_ = c.http.Serve(c.listener) // ends when it is closed
 	}()
 }
 
@@ -83,8 +102,11 @@ func (c *control) close() {
 	if c == nil {
 		return
 	}
-	_ = c.http.Close() // nothing that it says helps anybody now
-	<-c.done
+	_ = c.http.Close() // nothing that either says helps anybody now
+	_ = c.listener.Close()
+	if c.done != nil {
+		<-c.done
+	}
 	_ = os.Remove(c.path)
 }
 

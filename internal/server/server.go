@@ -116,12 +116,8 @@ func Open(opt Options) (*Server, error) {
 	if certs != nil {
 		s.http.TLSConfig = certs.config()
 	}
-	if opt.Data != "" && runtime.GOOS != "windows" {
-		socket, err := openControl(opt.Data)
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		s.serveControl(ctx, socket)
+	if s.control, err = s.newControl(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -211,6 +207,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 // Errors: the listener's or the journal's. A stop that ctx asked for is none.
 func (s *Server) Serve(ctx context.Context) error {
 	s.probes.start()
+	s.control.start()
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve(listener{s.listener, s.limits}) }()
 	load := make(chan error, 1)
