@@ -14,13 +14,13 @@ help: ## this list
 demo: ## services, calls and failures on this machine, live; ARGS=--once for twenty seconds of it
 	@go run ./cmd/muster demo $(ARGS)
 
-check: ## the inner loop: build, gofmt, vet, staticcheck, unit tests with the race detector, cross-builds
-	@scripts/test unit cross static
+check: ## the inner loop: build, gofmt, vet, staticcheck, unit tests with the race detector, cross-builds, known vulnerabilities
+	@scripts/test unit cross static vuln
 
 test: setup ## everything, against real peers; installs what they need first (INSTALL=0: never)
 	@scripts/test
 
-test-%: setup ## one area: unit, cross, static, interop, faults, deploy, demo, docs
+test-%: setup ## one area: unit, cross, static, interop, faults, deploy, demo, docs, vuln
 	@scripts/test $*
 
 bench: ## benchmarks, each beside a peer or a floor measured in the same run
@@ -34,6 +34,9 @@ balancing: ## every picker and its peers in every scenario, simulated; writes do
 
 promises: ## writes the lists of what is promised to users anew; docs/compatibility.md says when
 	@MUSTER_PROMISES=write go test -count=1 -run 'TestGoAPI|TestPromised' ./test/promises ./cmd/muster ./internal/api ./internal/server
+
+release: ## six archives with checksums, licences and bills of materials into dist/, built twice and compared; VERSION=v1.2.3, VULN=skip
+	@scripts/release $(ARGS)
 
 soak: setup ## the long forms of the real-time tests: hours
 	@MUSTER_SOAK=1 scripts/test unit faults interop

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster/internal/release"
+	"github.com/muster-go/muster/internal/store/bolt"
 )
 
 func (c *cli) versionCommand() *cobra.Command {
@@ -26,7 +29,9 @@ are up to two minor ones apart understand each other.`,
 
 // versionsShown is what `muster version` prints.
 type versionsShown struct {
-	Version string          `json:"version"` // of this program
+	Version string          `json:"version"`          // of this program
+	Commit  string          `json:"commit,omitempty"` // that it was built from
+	Format  int             `json:"dataFormat"`       // of the data file that it writes; it reads older ones
 	Go      string          `json:"go"`
 	OS      string          `json:"os"`
 	Arch    string          `json:"arch"`
@@ -43,7 +48,7 @@ type serverVersion struct {
 const versionWithin = time.Second
 
 func (c *cli) versions(ctx context.Context) error {
-	v := versionsShown{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	v := versionsShown{Version: version(), Commit: release.Commit(), Format: bolt.Format, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if c.format() != asName {
 		v.Servers = c.serverVersions(ctx)
 	}
@@ -51,10 +56,10 @@ func (c *cli) versions(ctx context.Context) error {
 		Value: v,
 		Names: []string{v.Version},
 		Table: func(bool) *table {
-			t := newTable(false, "PROGRAM", "VERSION", "GO", "OS", "ARCH")
-			t.add("this", v.Version, v.Go, v.OS, v.Arch)
+			t := newTable(false, "PROGRAM", "VERSION", "COMMIT", "DATA FORMAT", "GO", "OS", "ARCH")
+			t.add("this", v.Version, fmt.Sprintf("%.12s", v.Commit), strconv.Itoa(v.Format), v.Go, v.OS, v.Arch)
 			for _, s := range v.Servers {
-				t.add(s.Server, s.Version, "", "", "")
+				t.add(s.Server, s.Version, "", "", "", "", "")
 			}
 			return t
 		},

@@ -13,6 +13,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// Format is the number of the layout that this program writes, for those who show it.
+const Format = format
+
 // prepare makes sure that the file has the format of this program: it lays out a new file, upgrades an old one, and refuses one
 // that is newer or not muster's.
 func (j *Journal) prepare(db *bbolt.DB) error {
