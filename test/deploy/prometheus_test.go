@@ -207,10 +207,15 @@ func TestPrometheusKnowsEachMetricThatTheDashboardAndTheRulesAsk(t *testing.T) {
 // scraping starts a Prometheus that scrapes a server, and returns its API.
 func scraping(t testing.TB, target string) string {
 	t.Helper()
+	return configured(t, fmt.Sprintf("scrape_configs:\n- job_name: muster\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", target))
+}
+
+// configured starts a Prometheus with that configuration, and returns its API.
+func configured(t testing.TB, text string) string {
+	t.Helper()
 	server, _ := prometheus(t)
 	dir, addr := t.TempDir(), peer.Loopback(peer.FreePort(t))
 	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("scrape_configs:\n- job_name: muster\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", target)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
