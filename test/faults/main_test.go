@@ -16,7 +16,7 @@ const asProgram = "MUSTER_FAULTS_PROGRAM"
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if name := os.Getenv(asProgram); name != "" {
-		programs := map[string]func(args []string) error{"register": register, "write": write}
+		programs := map[string]func(args []string) error{"register": register, "write": write, "answer": answer}
 		if err := programs[name](flag.Args()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
