@@ -78,6 +78,13 @@ type (
 		Namespace() string
 	}
 
+	// Placer is implemented by drivers whose back end keeps instances without a lease.
+	Placer interface {
+		// Place registers in as Static and returns it as readers will see it; it replaces what is static at its key.
+		// Errors: Conflict (a lease is held there), Invalid, Exhausted, Unavailable, Denied, Unsupported (the server is too old).
+		Place(ctx context.Context, in *Instance) (*Instance, error)
+	}
+
 	// Remover is implemented by drivers that can remove an instance that somebody else registered.
 	Remover interface {
 		// Remove deregisters k whoever owns it. Errors: NotFound, Unavailable, Denied.

@@ -30,6 +30,7 @@ type Instance struct {
 	Registered time.Time // when this lease began
 	Override   Status    // the back end's own status override (Eureka's); Unknown means none
 	Intent     *Intent   // what an operator wants; nil means nothing
+	Static     bool      // it has no lease: it stays until an operator removes it, alive or not
 
 	// Owner is the random name of the Registration that holds the key; the last one to register takes a key over.
 	Owner string

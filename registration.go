@@ -3,6 +3,7 @@ package muster
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 )
 
@@ -73,6 +74,23 @@ func (r *Registry) Register(ctx context.Context, in Instance) (*Registration, er
 	return reg, nil
 }
 
+// Place registers an instance that needs no heartbeats and stays until an operator removes it, restarts of the back end included:
+// for what cannot run a client. It fills in what [Registry.Register] does; placing a key again changes it.
+//
+// Errors: Unsupported (the back end cannot), Conflict (a process keeps that key alive), Invalid, Denied, Exhausted, Unavailable.
+func (r *Registry) Place(ctx context.Context, in Instance) (*Instance, error) {
+	placer, ok := r.driver.(Placer)
+	if !ok {
+		return nil, &Error{Op: "place", Code: Unsupported, Err: errors.New("this registry keeps only what is kept alive by heartbeats")}
+	}
+	full, err := r.complete(ctx, in)
+	if err != nil {
+		return nil, wrap("place", in.Key(), err)
+	}
+	placed, err := placer.Place(ctx, full)
+	return placed, wrap("place", full.Key(), err)
+}
+
 // complete returns a copy of in with everything filled in that can be, valid.
 func (r *Registry) complete(ctx context.Context, in Instance) (*Instance, error) {
 	full := in.Clone()
@@ -100,7 +118,7 @@ func (r *Registry) complete(ctx context.Context, in Instance) (*Instance, error)
 		full.ID = full.Endpoints[0].Address
 	}
 	full.Owner = rand.Text()
-	full.Intent, full.Override, full.Registered = nil, Unknown, time.Time{}
+	full.Intent, full.Override, full.Registered, full.Static = nil, Unknown, time.Time{}, false
 	return full, full.Validate()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,16 @@ func (a *act) deregister(ctx context.Context, args []string) error {
 	if err := a.showRemoval(view, snap, chosen); err != nil {
 		return err
 	}
-	a.c.say("One that lives registers again with its next heartbeat; to keep it out of traffic: %s", a.c.command("disable "+snap.Service+" "+chosen[0].ID))
+	kept := slices.DeleteFunc(slices.Clone(chosen), func(in *muster.Instance) bool { return in.Static })
+	for _, in := range chosen {
+		if in.Static {
+			a.c.say("Undo: %s", a.c.command(again(in)))
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	a.c.say("One that lives registers again with its next heartbeat; to keep it out of traffic: %s", a.c.command("disable "+snap.Service+" "+kept[0].ID))
 	a.c.say("Undo: there is none to type; its owner's next heartbeat does it.")
 	return nil
 }

@@ -85,6 +85,12 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			defer proxy.Close()
 			return sick(t, l, exitFailed, "--timeout", "500ms", "--registry", "muster://"+proxy.Listener.Addr().String())
 		},
+		"M109": func(*testing.T) []diagnosis {
+			return diagnose(&examination{version: version(), view: noView(), servers: []answer{{Server: "10.0.0.5:8761", Status: nativewire.Status{
+				Epoch: "1", Loaded: true, Version: version(),
+				Namespaces: []nativewire.NamespaceStatus{{Namespace: "default", Instances: 4, Probes: &nativewire.ProbeStatus{Instances: 4, Held: []string{"ORDERS"}}}},
+			}}}})
+		},
 		"M201": func(t *testing.T) []diagnosis {
 			l := newLab(t)
 			l.put("ORDERS", "a", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.1:8080"}))
@@ -113,6 +119,16 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			v := viewOf(&muster.Instance{Service: "ORDERS", ID: "a", Status: muster.Up})
 			v.Table.Services[0].Skipped = []muster.Skipped{{Key: "/services/ORDERS/x", Why: "not JSON"}}
 			return diagnose(&examination{view: v})
+		},
+		"M206": func(t *testing.T) []diagnosis {
+			l := newLab(t)
+			l.put("PRINTER", "10.0.0.1:9100")
+			l.must("register", "PRINTER", "--url", "tcp://10.0.0.2:9100", "--static")
+			key := muster.Key{Namespace: "default", Service: "PRINTER", ID: "10.0.0.2:9100"}
+			if err := l.server.Store().Judge(key, store.Verdict{Down: true, Because: "probe: connect to 10.0.0.2:9100: no route to host"}); err != nil {
+				t.Fatal(err)
+			}
+			return sick(t, l, exitFailed)
 		},
 		"M301": func(t *testing.T) []diagnosis {
 			l := newLab(t)

@@ -53,6 +53,31 @@ func findPreserving(x *examination) (out []symptom) {
 	return out
 }
 
+func findHeld(x *examination) (out []symptom) {
+	for _, a := range x.servers {
+		for _, n := range a.Status.Namespaces {
+			if n.Probes == nil {
+				continue
+			}
+			for _, service := range n.Probes.Held {
+				out = append(out, symptom{Service: service, What: fmt.Sprintf("%s, namespace %s", a.Server, n.Namespace)})
+			}
+		}
+	}
+	return out
+}
+
+func findStaticDown(x *examination) (out []symptom) {
+	for _, s := range x.view.Table.Services {
+		for _, in := range s.Instances {
+			if in.Static && in.Status == muster.Down {
+				out = append(out, symptom{s.Service, in.ID, in.Effective().Because})
+			}
+		}
+	}
+	return out
+}
+
 func findJournal(x *examination) (out []symptom) {
 	for _, a := range x.servers {
 		if a.Err == nil && a.Status.Loaded && a.Status.Journal != "" {

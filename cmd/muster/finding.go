@@ -61,6 +61,11 @@ func findings() []finding {
 			Do:  "The text says why. A proxy in between must let /api/v1/…/watch stream. If it stays so, look at M101 and M102.",
 		},
 		{
+			Code: "M109", Title: "the server's prober judges nobody of a service", find: findHeld,
+			Why: "More than half of the service's probed instances fail at once. That is more often the server's own network than so many failures, so no more of them are judged down.",
+			Do:  "Check the network between the server and the instances, and whether --probe asks for the right path or port.",
+		},
+		{
 			Code: "M201", Title: "two instances have the same address", find: findDuplicates,
 			Why: "One process is registered under two IDs, or an instance moved and left its old entry behind: it gets twice its share.",
 			Do:  "Give the process one ID, or remove the dead entry: muster deregister.",
@@ -84,6 +89,11 @@ func findings() []finding {
 			Code: "M205", Title: "entries cannot be read", find: findSkipped,
 			Why: "The back end holds entries that are none of its format; they are left out of every list.",
 			Do:  "muster explain SERVICE names them.",
+		},
+		{
+			Code: "M206", Title: "a static instance is down", find: findStaticDown,
+			Why: "Static instances have no lease: one that died stays listed until an operator removes it. This one reports, or a probe found, that it is down.",
+			Do:  "Repair it, or take it off the list: muster deregister.",
 		},
 		{
 			Code: "M301", Title: "every instance of a service is disabled", find: findDisabled,

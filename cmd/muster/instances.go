@@ -96,11 +96,11 @@ func (c *cli) instanceTable(rows []muster.Standing, several, wide bool) *table {
 		}
 		weight, share := strconv.Itoa(e.Weight), percent(row.Share)
 		if wide {
-			cells = append(cells, in.ID, endpoints(in), in.Status.String(), in.Zone, in.Version, strconv.Itoa(in.Tier), weight, share,
+			cells = append(cells, in.ID, endpoints(in), status(in), in.Zone, in.Version, strconv.Itoa(in.Tier), weight, share,
 				age(in.Registered), metadata(in), note(in))
 		} else {
 			end, _ := in.Endpoint("")
-			cells = append(cells, in.ID, end.String(), in.Status.String(), in.Zone, weight, share)
+			cells = append(cells, in.ID, end.String(), status(in), in.Zone, weight, share)
 		}
 		t.add(append(cells, e.Status.String(), e.Because)...)
 	}

@@ -33,6 +33,7 @@ type registerFlags struct {
 	drain   time.Duration
 	grace   time.Duration
 
+	static             bool // nothing runs, and nothing renews
 	watched            bool // --health was given: it is asked for as long as the command runs
 	interval, timeout  time.Duration
 	healthy, unhealthy int
@@ -54,13 +55,23 @@ Ctrl-C the instance leaves the registry first, waits --drain for callers to noti
 and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on.
 Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
 
+With --static nothing runs: the instance is registered for good, without a lease, for what cannot run a client. It stays
+listed, alive or not, until muster deregister; registering it again changes it. A server's --probe tells whether it is alive.
+
 A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080
   muster register ORDERS --url http://:8080 --health /healthz --zone eu-1a -l team=checkout -- python3 orders.py
   muster register MAIL --url smtp://10.0.0.9:25 --health tcp -- ./mail
+  muster register PRINTER --url ipp://10.0.0.9:631 --static
   muster register RATES --url grpc://:9000 --health grpc --health-interval 2s --unhealthy 5 -- ./rates`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch dash := cmd.ArgsLenAtDash(); {
+			case f.static && dash < 0 && len(args) == 1:
+				return nil
+			case f.static && dash <= 0:
+				return usage("register --static wants one service")
+			case f.static:
+				return checkStatic(cmd.Flags(), args[dash:])
 			case dash != 1 && len(args) > 0 && dash < 0:
 				return usage("register wants the command after --, as in: muster register %s --url http://:8080 -- ./program", args[0])
 			case dash != 1:
@@ -74,6 +85,12 @@ A URL without a host (http://:8080) is completed with this machine's address on 
 			in, err := f.instance(args[0], cmd.Flags().Changed("weight"), c.text("zone"))
 			if err != nil {
 				return err
+			}
+			if f.static {
+				if err := checkStatic(cmd.Flags(), nil); err != nil {
+					return err
+				}
+				return c.place(cmd.Context(), in)
 			}
 			f.watched = cmd.Flags().Changed("health")
 			if err := f.checkVigil(cmd.Flags()); err != nil {
@@ -98,6 +115,7 @@ A URL without a host (http://:8080) is completed with this machine's address on 
 	fs.IntVar(&f.unhealthy, "unhealthy", 3, "wrong answers in a row after which it is down")
 	// A flag that does not exist would show in the tests.
 	_ = cmd.RegisterFlagCompletionFunc("health", cobra.FixedCompletions([]string{"tcp", "grpc", "/healthz"}, cobra.ShellCompDirectiveNoFileComp))
+	fs.BoolVar(&f.static, "static", false, "register what muster does not run, for good and without a lease")
 	fs.DurationVar(&f.within, "within", time.Minute, "give up when it is not healthy after this long")
 	fs.DurationVar(&f.drain, "drain", 5*time.Second, "between leaving the registry and stopping the command")
 	fs.DurationVar(&f.grace, "grace", 30*time.Second, "between asking the command to stop and killing it")

@@ -40,12 +40,12 @@ func (a *API) routeInstance(api huma.API) {
 	put := huma.Operation{
 		OperationID: "register", Method: http.MethodPut, Path: pathInstance, Tags: []string{"register"}, Responses: problems(),
 		Summary:     "Register an instance, or change it",
-		Description: "Keeps it listed for ttl, and for ttl again with each heartbeat or PUT. The last owner to register takes the key over.",
+		Description: "Keeps it listed for ttl, and for ttl again with each heartbeat or PUT. The last owner to register takes the key over. With static: an operator's act, which keeps it listed without heartbeats until it is deregistered; with a lease nothing can be registered at its key meanwhile (409).",
 		Parameters:  pathParams(pathInstance),
 		RequestBody: body(api, reflect.TypeFor[nativewire.Registration]()),
 	}
 	put.Responses["200"] = answer(api, reflect.TypeFor[nativewire.Lease](), "The lease")
-	a.byHand(api, put, to(access.Register), a.register)
+	a.byHand(api, put, inside, a.register)
 	add(a, api, huma.Operation{
 		OperationID: "get-instance", Method: http.MethodGet, Path: pathInstance, Tags: []string{"find"},
 		Summary: "One instance, and whether it may get traffic", Responses: problems(),
@@ -69,6 +69,9 @@ func (a *API) routeInstance(api huma.API) {
 // register serves PUT on an instance.
 func (a *API) register(w http.ResponseWriter, r *http.Request, who *access.Principal) {
 	k, err := keyOf(r)
+	if err == nil {
+		err = mayRegister(who, k)
+	}
 	if err != nil {
 		writeError(w, err)
 		return
@@ -78,7 +81,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request, who *access.Princ
 		writeError(w, err)
 		return
 	}
-	rec, err := a.put(k, &reg, who.Payer(r))
+	rec, err := a.registered(r, who, k, &reg)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -96,6 +99,21 @@ func (a *API) register(w http.ResponseWriter, r *http.Request, who *access.Princ
 	p.b = append(append(p.b, handle...), "\"}\n"...)
 	w.Header().Set("Content-Type", "application/json")
 	_ = p.flush(true) // the owner may be gone; its next heartbeat asks by name
+}
+
+// registered does what a registration asks for, if the principal may.
+func (a *API) registered(r *http.Request, who *access.Principal, k muster.Key, reg *nativewire.Registration) (*store.Record, error) {
+	act := access.Act{Verb: access.Register, Namespace: k.Namespace, Service: k.Service}
+	if reg.Static {
+		act.Verb = access.Operate
+	}
+	if err := who.May(act); err != nil {
+		return nil, err
+	}
+	if reg.Static {
+		return a.place(r, who, k, reg)
+	}
+	return a.put(k, reg, who.Payer(r))
 }
 
 // put registers, changes or simply renews; a payer is charged for what is new.
@@ -122,6 +140,9 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration, payer string) (*st
 		if old == nil {
 			return &store.Record{Instance: in, TTL: ttl, Payer: payer}, nil
 		}
+		if err := old.Yields(k, false); err != nil {
+			return nil, err
+		}
 		if kept = old.TTL == ttl && old.Instance.Owner == in.Owner && says(old.Reported(), in); kept {
 			return old, nil
 		}
@@ -135,8 +156,8 @@ func (a *API) put(k muster.Key, reg *nativewire.Registration, payer string) (*st
 		return rec, nil
 	}
 	// It ended between the two.
-	return a.store.Update(k, func(*store.Record) (*store.Record, error) {
-		return &store.Record{Instance: in, TTL: ttl, Payer: payer}, nil
+	return a.store.Update(k, func(old *store.Record) (*store.Record, error) {
+		return &store.Record{Instance: in, TTL: ttl, Payer: payer}, old.Yields(k, false)
 	})
 }
 
@@ -188,14 +209,15 @@ func (a *API) deregister(ctx context.Context, in *struct {
 		return nil, fail(err)
 	}
 	act := access.Act{Verb: access.Register, Namespace: k.Namespace, Service: k.Service}
-	if in.Owner == "" {
+	operators := in.Owner == "" || a.store.Get(k).Lasting() // a static instance's owner is nobody who runs
+	if operators {
 		act.Verb = access.Operate
 	}
 	who := whoAsks(ctx)
 	if err := who.May(act); err != nil {
 		return nil, fail(err)
 	}
-	if in.Owner == "" {
+	if operators {
 		if err := a.audit(k, who, "deregister", in.Operator, ""); err != nil {
 			return nil, fail(err)
 		}
@@ -204,7 +226,7 @@ func (a *API) deregister(ctx context.Context, in *struct {
 		switch {
 		case old == nil:
 			return nil, notFound(k)
-		case in.Owner != "" && old.Instance.Owner != in.Owner:
+		case in.Owner != "" && old.Instance.Owner != in.Owner, old.Static && !operators:
 			return nil, heldByAnother(k)
 		}
 		return nil, nil

@@ -37,6 +37,9 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request, rt route) {
 		if late = old != nil && echoDirty(old.Wire) > in.LastDirty; late {
 			return old, nil
 		}
+		if err := old.Yields(rec.Instance.Key(), false); err != nil {
+			return nil, err
+		}
 		succeed(old, rec, fromPeer)
 		return rec, nil
 	})
@@ -148,9 +151,16 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 // the first value counts. It renews the lease, and lasts until the instance registers again.
 // Source: Netflix eureka, InstanceResource.updateMetadata.
 func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request, rt route) {
-	if s.store.Get(rt.key()) == nil {
+	now := s.store.Get(rt.key())
+	if now == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
+	}
+	if now.Static { // what an operator put there
+		if err := rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app}); err != nil {
+			answerError(w, err)
+			return
+		}
 	}
 	var added eurekawire.Pairs
 	for p, err := range pairs(r.URL.RawQuery) {

@@ -14,6 +14,7 @@ type Instance struct {
 	Reported
 	Owner      string     `json:"owner,omitempty" doc:"Random name of the registration that holds the key" example:"b6f1c2d3e4a59788"`
 	Registered time.Time  `json:"registered,omitzero" doc:"When this lease began"`
+	Static     bool       `json:"static,omitempty" doc:"It has no lease: it stays until an operator deregisters it, alive or not"`
 	Override   string     `json:"override,omitempty" doc:"The server's own status override; absent: none" example:"out_of_service"`
 	Intent     *Intent    `json:"intent,omitempty" doc:"What an operator wants; absent: nothing"`
 	Effective  *Effective `json:"effective,omitempty" doc:"Whether it may get traffic, and why"`
@@ -47,8 +48,9 @@ type Effective struct {
 // Registration is the body of a PUT on an instance; namespace, service and id are in the path.
 type Registration struct {
 	Reported
-	Owner string   `json:"owner,omitempty" maxLength:"128" doc:"Random name of the registration; the last one to register takes the key over. Absent: the server makes one" example:"b6f1c2d3e4a59788"`
-	TTL   Duration `json:"ttl,omitempty" doc:"How long the instance stays listed without a heartbeat; absent: 30s" example:"30s"`
+	Owner  string   `json:"owner,omitempty" maxLength:"128" doc:"Random name of the registration; the last one to register takes the key over. Absent: the server makes one" example:"b6f1c2d3e4a59788"`
+	Static bool     `json:"static,omitempty" doc:"Keep it listed without heartbeats, until it is deregistered; needs the right operate, and no ttl and no owner"`
+	TTL    Duration `json:"ttl,omitempty" doc:"How long the instance stays listed without a heartbeat; absent: 30s" example:"30s"`
 }
 
 // Lease answers a registration.
@@ -72,6 +74,7 @@ func FromInstance(in *muster.Instance) Instance {
 		Reported:   reported(in),
 		Owner:      in.Owner,
 		Registered: in.Registered.UTC(),
+		Static:     in.Static,
 		Intent:     FromIntent(in.Intent),
 	}
 	if in.Registered.IsZero() {
@@ -118,7 +121,7 @@ func (w *Instance) Instance() (*muster.Instance, error) {
 		return nil, err
 	}
 	in.Namespace, in.Service, in.ID = w.Namespace, w.Service, w.ID
-	in.Owner, in.Registered, in.Intent = w.Owner, w.Registered, w.Intent.Intent()
+	in.Owner, in.Registered, in.Static, in.Intent = w.Owner, w.Registered, w.Static, w.Intent.Intent()
 	if in.Override, err = muster.ParseStatus(w.Override); err != nil {
 		return nil, err
 	}

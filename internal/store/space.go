@@ -127,7 +127,7 @@ func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error
 			return nil, false, nil, &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Exhausted, Err: fmt.Errorf("%d instances are registered already, more are not kept", MaxInstances)}
 		}
 	}
-	if !sp.store.volatile && (old.static() || next.static()) {
+	if !sp.store.volatile && (old.Lasting() || next.Lasting()) {
 		return old, false, &lasting{space: sp, old: old, next: next}, nil
 	}
 	if next == nil {
@@ -169,6 +169,7 @@ func (sp *space) put(key muster.Key, l *lease, next *Record) *Record {
 	kept := old != nil && next.lease == l                           // made by Next
 	same := old != nil && old.Instance.Owner == next.Instance.Owner // or by the same owner again
 	in := sp.adopt(svc, next.Instance)
+	in.Static = next.Static
 	if next.judged == nil && same && !kept {
 		next.judged = old.judged
 	}
@@ -237,6 +238,7 @@ func (sp *space) restore(key muster.Key, r *Record) {
 	}
 	s, svc := sp.store, sp.service(key.Service)
 	r.Instance, r.Seq, r.size = sp.adopt(svc, r.Instance), 1, r.measure()
+	r.Instance.Static = r.Static
 	r.effective = r.Instance.Effective().Status
 	r.lease = sp.begin(svc, nil, false, 1, s.now())
 	r.Handle = r.lease.handle

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/muster-go/muster"
@@ -17,8 +18,24 @@ type lasting struct {
 // errOvertaken says that the record is another one than the change was made for.
 var errOvertaken = errors.New("the record changed meanwhile")
 
-// static reports whether r is there and static.
-func (r *Record) static() bool { return r != nil && r.Static }
+// Lasting reports whether r is there and static.
+func (r *Record) Lasting() bool { return r != nil && r.Static }
+
+// Yields is nil when a registration, static or with a lease, may take the place of r, which may be nil. The two kinds do not
+// replace one another: a living process would silently end what an operator put there, and an operator's slip a living process.
+//
+// Errors: Conflict.
+func (r *Record) Yields(k muster.Key, static bool) error {
+	switch {
+	case r == nil || r.Static == static:
+		return nil
+	case static:
+		return &muster.Error{Service: k.Service, Instance: k.ID, Code: muster.Conflict,
+			Err: fmt.Errorf("%v is registered by a process that keeps it alive; a static instance needs an id of its own, or deregister that one first", k)}
+	}
+	return &muster.Error{Service: k.Service, Instance: k.ID, Code: muster.Conflict,
+		Err: fmt.Errorf("%v is a static instance, put there by an operator; register under another id, or deregister it first", k)}
+}
 
 // doLasting hands the change to the scribe and returns the record that is at key then.
 func (s *Store) doLasting(key muster.Key, c *lasting) (*Record, error) {

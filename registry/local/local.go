@@ -36,6 +36,7 @@ var (
 	_ muster.Lister       = (*Driver)(nil)
 	_ muster.StatusSetter = (*Driver)(nil)
 	_ muster.Remover      = (*Driver)(nil)
+	_ muster.Placer       = (*Driver)(nil)
 )
 
 // Options configures a Driver. The zero value is ready to use; a nil *Options means the same.
@@ -77,7 +78,8 @@ func Over(s *store.Store, namespace string, terms muster.Terms) *Driver {
 
 // Register implements muster.Driver.
 //
-// Errors: Invalid, Exhausted (too many instances), Unavailable (the store is loading), Closed, or ctx.Err().
+// Errors: Invalid, Conflict (a static instance has the key), Exhausted (too many instances), Unavailable (the store is loading),
+// Closed, or ctx.Err().
 func (d *Driver) Register(ctx context.Context, in *muster.Instance, ttl time.Duration) (muster.Lease, error) {
 	if err := d.ready(ctx, in.Namespace); err != nil {
 		return muster.Lease{}, err
@@ -85,6 +87,9 @@ func (d *Driver) Register(ctx context.Context, in *muster.Instance, ttl time.Dur
 	rec, err := d.store.Update(in.Key(), func(old *store.Record) (*store.Record, error) {
 		next := *in
 		next.Override = muster.Unknown
+		if err := old.Yields(in.Key(), false); err != nil {
+			return nil, err
+		}
 		if old != nil {
 			next.Override = old.Instance.Override
 		}
@@ -201,6 +206,27 @@ func (d *Driver) Remove(ctx context.Context, k muster.Key) error {
 		return err
 	}
 	return d.store.Record(muster.AuditRecord{Op: "deregister", Key: k})
+}
+
+// Place implements muster.Placer. With a driver of [Open] the instance stays as long as the process.
+//
+// Errors: Conflict (a lease is held there), Invalid, Exhausted (too many, or the disk is full), Unavailable, Closed, or ctx.Err().
+func (d *Driver) Place(ctx context.Context, in *muster.Instance) (*muster.Instance, error) {
+	if err := d.ready(ctx, in.Namespace); err != nil {
+		return nil, err
+	}
+	rec, err := d.store.Update(in.Key(), func(old *store.Record) (*store.Record, error) {
+		next := *in
+		next.Override = muster.Unknown
+		if old != nil {
+			next.Override = old.Instance.Override
+		}
+		return &store.Record{Instance: &next, Static: true}, old.Yields(in.Key(), true)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rec.Instance, d.store.Record(muster.AuditRecord{Op: "register static", Key: in.Key(), Detail: fmt.Sprintf("static, at %v", in.Endpoints)})
 }
 
 // Intent implements muster.IntentStore.

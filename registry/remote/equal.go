@@ -9,7 +9,7 @@ import (
 
 // equal reports whether two instances say the same.
 func equal(a, b *muster.Instance) bool {
-	return a.Key() == b.Key() && a.Status == b.Status && a.Override == b.Override && a.Owner == b.Owner &&
+	return a.Key() == b.Key() && a.Status == b.Status && a.Override == b.Override && a.Owner == b.Owner && a.Static == b.Static &&
 		a.Zone == b.Zone && a.Version == b.Version && a.Tier == b.Tier && equalPtr(a.Weight, b.Weight) &&
 		a.Started.Equal(b.Started) && a.Registered.Equal(b.Registered) &&
 		slices.Equal(a.Endpoints, b.Endpoints) && maps.Equal(a.Metadata, b.Metadata) && equalIntent(a.Intent, b.Intent)

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,6 +60,31 @@ func (d *Driver) SetStatus(ctx context.Context, k muster.Key, s muster.Status) e
 func (d *Driver) Remove(ctx context.Context, k muster.Key) error {
 	_, err := d.ask(ctx, &request{op: "remove", key: k, method: http.MethodDelete, path: pathOf(k), header: d.by(""), once: true})
 	return err
+}
+
+// Place implements muster.Placer.
+//
+// Errors: as there, Closed, or ctx.Err().
+func (d *Driver) Place(ctx context.Context, in *muster.Instance) (*muster.Instance, error) {
+	reg := nativewire.FromRegistration(in, 0)
+	reg.Owner, reg.Static = "", true
+	r := &request{op: "place", key: in.Key(), method: http.MethodPut, path: pathOf(in.Key()), kind: "application/json", header: d.by("")}
+	var err error
+	if r.body, err = json.Marshal(reg); err != nil {
+		return nil, d.named(ctx, r, &muster.Error{Code: muster.Invalid, Err: err})
+	}
+	a, err := d.ask(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var l nativewire.Lease
+	if err := d.decode(r, a, &l); err != nil {
+		return nil, err
+	}
+	if !l.Instance.Static {
+		return nil, d.named(ctx, r, &muster.Error{Code: muster.Unsupported, Err: errors.New("the server registered it with a lease: it is too old for static instances")})
+	}
+	return l.Instance.Instance()
 }
 
 // Intent returns the intent for k, or nil when there is none.
