@@ -29,7 +29,8 @@ type API struct {
 	feeds    feeds
 	watchers atomic.Int64
 	crowded  atomic.Bool // a watcher was refused since there was room
-	buffers  sync.Pool   // of *[]byte, for bodies and lists
+	backups  atomic.Int64
+	buffers  sync.Pool // of *[]byte, for bodies and lists
 }
 
 // Options configures an API.

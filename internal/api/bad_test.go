@@ -261,6 +261,7 @@ func TestOpenAPIDocumentHasEveryRoute(t *testing.T) {
 		"get " + space + "/watch", "get " + space + "/audit", "put " + instance, "get " + instance, "delete " + instance,
 		"put " + instance + "/override", "delete " + instance + "/override", "get " + instance + "/intent", "put " + instance + "/intent",
 		"delete " + instance + "/intent", "get /api/v1/sd/prometheus", "get /api/v1/tokens", "post /api/v1/tokens", "delete /api/v1/tokens/{name}",
+		"get /api/v1/backup",
 	} {
 		method, path, _ := strings.Cut(want, " ")
 		op, ok := doc.Paths[path][method]

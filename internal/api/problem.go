@@ -36,7 +36,7 @@ func fail(err error) error {
 		p.After = nativewire.Duration(refused.After)
 		p = p.With(refused.Status)
 	}
-	if errors.Is(err, store.ErrQuota) {
+	if errors.Is(err, store.ErrQuota) { // one's own, where a disk that is full is full for all
 		p = p.With(http.StatusTooManyRequests)
 	}
 	return failure{p}

@@ -35,6 +35,7 @@ const (
 	pathTokens    = root + "/tokens"
 	pathToken     = pathTokens + "/{name}"
 	pathOverride  = pathInstance + "/override"
+	pathBackup    = root + "/backup"
 
 	pathPrometheus = root + "/sd/prometheus"
 )
@@ -65,6 +66,7 @@ func (a *API) route() {
 	a.routeHeartbeats(api)
 	a.routeWatch(api)
 	a.routePrometheus(api)
+	a.routeBackup(api)
 
 	describeProblem(api.OpenAPI())
 	a.routeDocs(api.OpenAPI())

@@ -8,8 +8,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Backup writes the file as it is at one moment, while writing goes on. It holds no lock that a writer waits for, unless the
-// file outgrows what was reserved for it; see reserve.
+// Backup writes the file as it is at one moment, while writing goes on. Writers do not wait for it, unless the file outgrows
+// what was reserved for it; see reserve.
 //
 // Errors: Unavailable, Closed, Internal (damaged), ctx.Err(), or what w answered.
 func (j *Journal) Backup(ctx context.Context, w io.Writer) (int64, error) {

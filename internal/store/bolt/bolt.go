@@ -202,7 +202,7 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 }
 
 // growth is the least by which the file grows.
-const growth = 128 << 10
+const growth = 64 << 10
 
 // reserve is how much address space the file is given at once. Where it outgrows that, writing waits until nobody reads, which a
 // backup to somebody slow would make long. Windows would make the file that large, and 32 bits have no room.
