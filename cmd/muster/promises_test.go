@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -155,6 +156,19 @@ func TestEveryCommandThatPrintsHasAShape(t *testing.T) {
 	for _, cmd := range l.cli().root().Commands() {
 		if _, ok := shapes()[cmd.Name()]; !ok && !strings.Contains(" "+strings.Join(silent, " ")+" ", " "+cmd.Name()+" ") {
 			t.Errorf("muster %s: add what it prints with -o json, or that it prints nothing of its own", cmd.Name())
+		}
+	}
+}
+
+func TestEverySettingOfServeIsInItsDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/serve.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range settingKeys(func(string) string { return "" }) {
+		flag, of := strings.CutPrefix(key.Name, "serve.")
+		if of && (!strings.Contains(string(text), "`--"+flag) || !strings.Contains(string(text), "`"+key.Env+"`")) {
+			t.Errorf("docs/serve.md has no row for --%s and %s", flag, key.Env)
 		}
 	}
 }
