@@ -15,13 +15,17 @@ import (
 func TestReleaseIsWholeVerifiableAndTwiceTheSame(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(file(t, "scripts", "release"), "linux/amd64")
-	cmd.Env = append(os.Environ(), "OUT="+out, "VULN=skip", "VERSION=v98.7.6")
+	cmd.Env = append(os.Environ(), "OUT="+out, "VULN=skip", "VERSION=v0.987.6", "SECOND_CACHE="+filepath.Join(cache, "muster", "release"))
 	told, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(told), "two builds are equal to the byte") || !strings.Contains(string(told), "NOT CHECKED") {
 		t.Fatalf("%v\n%s", err, told)
 	}
-	const base = "muster_98.7.6_linux_amd64"
+	const base = "muster_0.987.6_linux_amd64"
 	sums := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
 	sums.Dir = out
 	if checked, err := sums.CombinedOutput(); err != nil || strings.Count(string(checked), ": OK") != 2 {
@@ -49,8 +53,8 @@ func TestReleaseIsWholeVerifiableAndTwiceTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version.Version != "v98.7.6" || version.Commit != strings.TrimSpace(string(commit)) {
-		t.Errorf("the binary says %+v, want v98.7.6 of %s", version, commit)
+	if version.Version != "v0.987.6" || version.Commit != strings.TrimSpace(string(commit)) {
+		t.Errorf("the binary says %+v, want v0.987.6 of %s", version, commit)
 	}
 	var bill struct {
 		Metadata   struct{ Timestamp time.Time }
