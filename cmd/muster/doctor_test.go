@@ -16,6 +16,7 @@ import (
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/api"
+	"github.com/muster-go/muster/internal/limits"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
@@ -90,6 +91,19 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 				Epoch: "1", Loaded: true, Version: version(),
 				Namespaces: []nativewire.NamespaceStatus{{Namespace: "default", Instances: 4, Probes: &nativewire.ProbeStatus{Instances: 4, Held: []string{"ORDERS"}}}},
 			}}}})
+		},
+		"M110": func(t *testing.T) []diagnosis {
+			l := newLabWith(t, server.Options{Version: version(), Limits: limits.Config{Instances: 5, Requests: 1000}})
+			for i := range 5 {
+				in := &muster.Instance{Namespace: "default", Service: "ORDERS", ID: fmt.Sprint(i), Status: muster.Up, Owner: "o", Endpoints: []muster.Endpoint{{Scheme: "http", Address: fmt.Sprint("10.0.0.1:", i+1)}}}
+				_, err := l.server.Store().Update(in.Key(), func(*store.Record) (*store.Record, error) {
+					return &store.Record{Instance: in, TTL: time.Minute, Payer: "127.0.0.1"}, nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			return sick(t, l, exitFailed)
 		},
 		"M201": func(t *testing.T) []diagnosis {
 			l := newLab(t)

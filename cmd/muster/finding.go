@@ -66,6 +66,11 @@ func findings() []finding {
 			Do:  "Check the network between the server and the instances, and whether --probe asks for the right path or port.",
 		},
 		{
+			Code: "M110", Title: "a client is near its limits", find: findLimits,
+			Why: "The server counts what each client has, and refuses what is too much: requests, watch streams, connections, instances, metadata. Clients behind one address count together unless they show tokens.",
+			Do:  "If the client is in order, raise the limit: muster serve --limits (docs/limits.md). If it is not, its address is in the text.",
+		},
+		{
 			Code: "M201", Title: "two instances have the same address", find: findDuplicates,
 			Why: "One process is registered under two IDs, or an instance moved and left its old entry behind: it gets twice its share.",
 			Do:  "Give the process one ID, or remove the dead entry: muster deregister.",

@@ -130,6 +130,9 @@ func (c *cli) warnings(answers []answer) {
 			}
 			c.sayProbes(a.Server, n)
 		}
+		for _, near := range nearLimits(a.Status.Limits) {
+			c.say("%s: %s", a.Server, near)
+		}
 	}
 }
 

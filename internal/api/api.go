@@ -45,6 +45,8 @@ type Options struct {
 
 	// Probes says what the server's prober does in a namespace, or nil; nil: there is no prober.
 	Probes func(namespace string) *nativewire.ProbeStatus
+	// Limits says what payers may have, and who is near to it, or nil; nil: there are no limits.
+	Limits func() *nativewire.LimitStatus
 }
 
 // Limits and times of the API.
@@ -70,6 +72,9 @@ func New(s *store.Store, opt Options) *API {
 	}
 	if opt.Certificate == nil {
 		opt.Certificate = func() *nativewire.Certificate { return nil }
+	}
+	if opt.Limits == nil {
+		opt.Limits = func() *nativewire.LimitStatus { return nil }
 	}
 	if opt.Probes == nil {
 		opt.Probes = func(string) *nativewire.ProbeStatus { return nil }

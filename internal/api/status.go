@@ -37,6 +37,9 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*struct{ Body nativewire
 	if out.Certificate != nil && !whole {
 		out.Certificate.Trouble = "" // it names files
 	}
+	if whole {
+		out.Limits = a.opt.Limits()
+	}
 	for i, n := range st.Namespaces {
 		effective := map[string]int{}
 		for s, count := range n.Counts {

@@ -26,6 +26,7 @@ type Status struct {
 	Seen         float64           `json:"seen" doc:"Heartbeats that came in the last minute"`
 	Anonymous    string            `json:"anonymous,omitempty" doc:"What those may who show no token: none, read or all" enum:"none,read,all"`
 	Certificate  *Certificate      `json:"certificate,omitempty" doc:"The server's own; absent: it speaks plain HTTP"`
+	Limits       *LimitStatus      `json:"limits,omitempty" doc:"What each client may have; absent: there are none, or you may not read the whole server"`
 	Namespaces   []NamespaceStatus `json:"namespaces" nullable:"false"`
 }
 
