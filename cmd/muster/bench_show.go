@@ -66,8 +66,12 @@ func serverUse(report *load.Report) string {
 	if u == nil {
 		return "The server does not say what it used: " + report.Unmeasured
 	}
-	return fmt.Sprintf("Server: %.1f %% of a processor, %s µs by operation, %s µs by registration; memory %s before, %s after (heap %s, %s)",
-		100*u.CPUPerSecond, short3(u.CPUPerOp), short3(u.RegisterPerOp), mebibytes(u.ResidentBefore), mebibytes(u.ResidentAfter), mebibytes(u.HeapBefore), mebibytes(u.HeapAfter))
+	heap := ""
+	if u.HeapAfter > 0 {
+		heap = fmt.Sprintf(" (heap %s, %s)", mebibytes(u.HeapBefore), mebibytes(u.HeapAfter))
+	}
+	return fmt.Sprintf("Server: %.1f %% of a processor, %s µs by operation, %s µs by registration; memory %s before, %s after%s",
+		100*u.CPUPerSecond, short3(u.CPUPerOp), short3(u.RegisterPerOp), mebibytes(u.ResidentBefore), mebibytes(u.ResidentAfter), heap)
 }
 
 // short3 writes a number with three digits or so.

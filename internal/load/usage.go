@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,8 @@ type usage struct {
 	live     float64 // bytes that the last collection found in use
 }
 
-// Usage is what the server used, by its own account: its metrics process_* and go_memstats_*.
+// Usage is what the server used, by its own account: its metrics process_* and go_memstats_*. Where it keeps those to itself and
+// is on this machine, it is what the system knows, and nothing of the heap.
 type Usage struct {
 	CPU            float64 `json:"cpu"`             // seconds of processor time, while the load ran
 	CPUPerSecond   float64 `json:"cpu_per_second"`  // of one processor
@@ -33,10 +35,22 @@ type Usage struct {
 	LiveAfter      float64 `json:"live_after"`
 }
 
-// measure reads the server's metrics.
+// measure reads the server's metrics, or, when they are refused and the server is on this machine, what the system knows.
 //
 // Errors: those of asking; NotFound when the metrics do not say.
 func measure(ctx context.Context, t *Target) (usage, error) {
+	u, err := ask(ctx, t)
+	if err == nil {
+		return u, nil
+	}
+	u, here := measureProcess(t.Addr)
+	if here == nil {
+		return u, nil
+	}
+	return u, fmt.Errorf("%w; %w", err, here)
+}
+
+func ask(ctx context.Context, t *Target) (usage, error) {
 	c := &client{target: t}
 	defer c.close()
 	a, err := c.do(ctx, "GET", true, func(b []byte) []byte { return appendEnd(t.appendHead(b, "GET", "/metrics")) })
