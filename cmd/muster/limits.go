@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/muster-go/muster/internal/limits"
 	"github.com/muster-go/muster/internal/nativewire"
@@ -21,6 +22,9 @@ func (c *cli) limits(log *slog.Logger) (limits.Config, error) {
 	config, err := limits.Default(memory, files).With(c.text("serve.limits"))
 	if err != nil {
 		return config, usage("--limits: %v", err)
+	}
+	if c.getenv("GOMEMLIMIT") == "" { // the collector works harder before the system ends the process
+		debug.SetMemoryLimit(memory / 10 * 9)
 	}
 	if files > 0 && files < fewFiles {
 		log.Warn("few files may be open, so few clients may be connected: raise it with ulimit -n, or LimitNOFILE= of systemd", "files", files, "connections", config.Connections)

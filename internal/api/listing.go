@@ -53,6 +53,7 @@ func (a *API) writeListing(w http.ResponseWriter, r *http.Request, l *listing) {
 	}
 	p := a.pieces(w)
 	defer p.free()
+	p.begun = time.Now()
 	p.b = append(p.b, `{"items":[`...)
 	first := true
 	for i, s := range l.services {
@@ -99,6 +100,8 @@ type pieces struct {
 	buffers *sync.Pool // of *[]byte
 	w       http.ResponseWriter
 	ctl     *http.ResponseController
+	begun   time.Time // of a list; zero: the writes have no end
+	bytes   int64     // written
 }
 
 func (a *API) pieces(w http.ResponseWriter) *pieces {
@@ -117,14 +120,29 @@ func (p *pieces) free() {
 	}
 }
 
+// A list holds on to the moment that it is of, and to every record that has been replaced since. So its reader may take its time
+// for a while, and then must take so much of it in a second.
+const (
+	listWithin = 15 * time.Second
+	listRate   = 64 << 10 // bytes a second
+)
+
+const errTooSlow = constError("the reader takes too long")
+
 // flush writes what was gathered if it fills a piece, or if all of it must go.
+//
+// Errors: the connection's, or that the list is read too slowly.
 func (p *pieces) flush(all bool) error {
 	if len(p.b) < pieceSize && !all || len(p.b) == 0 {
 		return nil
 	}
 	_ = p.ctl.SetWriteDeadline(time.Now().Add(writeWithin)) // recorders in tests have none
-	_, err := p.w.Write(p.b)
+	n, err := p.w.Write(p.b)
 	p.b = p.b[:0]
+	if p.bytes += int64(n); err == nil && !p.begun.IsZero() && time.Since(p.begun) > listWithin+time.Duration(p.bytes/listRate)*time.Second {
+		_ = p.ctl.SetWriteDeadline(time.Unix(1, 0)) // the connection must not end as if that had been all
+		return errTooSlow
+	}
 	return err
 }
 

@@ -215,6 +215,8 @@ func (s *stream) advance() error {
 
 // list writes the whole list anew.
 func (s *stream) list() error {
+	s.out.begun, s.out.bytes = time.Now(), 0
+	defer func() { s.out.begun = time.Time{} }()
 	v := s.api.store.View(s.q.namespace)
 	s.at = nativewire.Position{Epoch: v.Epoch, Seq: v.Seq}
 	services := within(v, s.q.scope)
