@@ -107,7 +107,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 		},
 		groupAct: {
 			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
-			c.breakerCommand(), c.undoCommand(),
+			c.breakerCommand(), c.undoCommand(), c.backupCommand(), c.restoreCommand(),
 		},
 		groupOther: {c.configCommand(), c.versionCommand()},
 	}

@@ -73,6 +73,71 @@ func Copy(ctx context.Context, dir string, w io.Writer) (n int64, err error) {
 	return n, err
 }
 
+// Save makes the file at path, which a file beside it becomes once write has written it, it is on stable storage and [Examine]
+// has read all of it. One that is there is replaced only by force. After an error nothing is at path that was not before.
+//
+// Errors: Conflict (there is one), Exhausted (no room), Denied, as Examine about what was written, or what write answered.
+func Save(path string, force bool, write func(io.Writer) error) (*Contents, error) {
+	j := &Journal{path: path}
+	if _, err := os.Lstat(path); err == nil && !force {
+		return nil, taken(path)
+	}
+	partial := path + ".partial"
+	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, j.explainFile("save", err)
+	}
+	defer os.Remove(partial) // it has another name by then, unless something went wrong
+	out := &written{to: f}
+	if err := errors.Join(write(out), f.Sync(), f.Close()); err != nil {
+		if out.err != nil {
+			return nil, j.explainFile("save", out.err)
+		}
+		return nil, err
+	}
+	contents, err := Examine(partial)
+	if err != nil {
+		return nil, err
+	}
+	if err := name(partial, path, force); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, taken(path)
+		}
+		return nil, j.explainFile("save", err)
+	}
+	return contents, nil
+}
+
+// name gives a file its name, which another has already only if it may be replaced.
+func name(partial, path string, force bool) error {
+	if !force {
+		err := os.Link(partial, path)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return errors.Join(err, syncDir(filepath.Dir(path)))
+		}
+		// A file system without links.
+	}
+	if err := os.Rename(partial, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func taken(path string) error {
+	return &muster.Error{Op: "save", Code: muster.Conflict, Err: fmt.Errorf("%s is there already", path)}
+}
+
+// written tells what the file refused from what its contents' source did.
+type written struct {
+	to  *os.File
+	err error
+}
+
+func (w *written) Write(b []byte) (n int, err error) {
+	n, w.err = w.to.Write(b)
+	return n, w.err
+}
+
 // reading opens the file at path, whose pages are looked through first, for f to read. Servers are kept out meanwhile.
 func reading(path string, f func(*bbolt.DB) error) error {
 	if err := check(path); err != nil {
@@ -170,6 +235,8 @@ func (j *Journal) explainFile(op string, err error) error {
 		e.Err = fmt.Errorf("%s: another process holds it%s", j.path, holder(j.path))
 	case errors.Is(err, errDamaged):
 		e.Err = fmt.Errorf("%s: %w", j.path, err)
+	case errors.Is(err, fs.ErrPermission):
+		e.Err = fmt.Errorf("%w (run this as the user whose file it is)", err)
 	case errors.Is(err, errForeign):
 		e.Err = fmt.Errorf("%s: %w", j.path, err)
 	}
