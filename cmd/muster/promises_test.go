@@ -95,6 +95,8 @@ func shapes() map[string]struct {
 		"status of another registry": {listStatus{}, []string{"status", "--registry", "local:"}},
 		"demo":                       {demo.Report{}, nil}, // takes twenty seconds
 		"bench":                      {load.Report{}, nil},
+		"backup":                     {kept{}, nil}, // of a data directory, which the lab has not
+		"restore":                    {restored{}, nil},
 	}
 }
 
