@@ -146,12 +146,15 @@ func (c *cli) examine(ctx context.Context) (*examination, error) {
 		registry: c.text("registry"), namespace: r.Namespace(), zone: c.text("zone"), version: version(),
 		view: &muster.View{Table: &muster.Table{}}, wanted: map[muster.Key]*muster.Intent{}, free: diskFree,
 	}
-	hosts, err := c.servers()
+	web, err := c.servers()
 	if err != nil && muster.CodeOf(err) != muster.Unsupported {
 		return nil, err
 	}
-	x.servers = c.askServers(ctx, hosts)
+	x.servers = c.askServers(ctx, web)
 	for _, a := range x.servers {
+		if a.Kind == denied {
+			return nil, a.Err
+		}
 		if a.Err == nil && onLoopback(a.Server) {
 			x.data = c.text("serve.data")
 		}

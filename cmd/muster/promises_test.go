@@ -97,6 +97,8 @@ func shapes() map[string]struct {
 		"bench":                      {load.Report{}, nil},
 		"backup":                     {kept{}, nil}, // of a data directory, which the lab has not
 		"restore":                    {restored{}, nil},
+		"token":                      {nativewire.List[nativewire.Token]{}, nil}, // list
+		"token create":               {nativewire.NewToken{}, nil},
 	}
 }
 
@@ -154,7 +156,7 @@ func fields(typ reflect.Type, path string, inside map[reflect.Type]bool, say fun
 
 func TestEveryCommandThatPrintsHasAShape(t *testing.T) {
 	l := newLab(t)
-	silent := []string{"call", "completion", "exit-codes", "help", "register", "serve", "top", "wait"} // and what they print is not ours, or a table
+	silent := []string{"call", "completion", "exit-codes", "help", "ready", "register", "serve", "top", "wait"} // and what they print is not ours, or a table
 	for _, cmd := range l.cli().root().Commands() {
 		if _, ok := shapes()[cmd.Name()]; !ok && !strings.Contains(" "+strings.Join(silent, " ")+" ", " "+cmd.Name()+" ") {
 			t.Errorf("muster %s: add what it prints with -o json, or that it prints nothing of its own", cmd.Name())

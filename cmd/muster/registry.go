@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +25,8 @@ func (c *cli) registry(opt *muster.Options) (*muster.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := open.Open(u, &open.Options{Namespace: namespace, By: c.text("by"), Log: c.log})
+	c.warnPlain(u)
+	d, err := open.Open(u, &open.Options{Namespace: namespace, Token: c.text(tokenKey), By: c.text("by"), Log: c.log})
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +36,26 @@ func (c *cli) registry(opt *muster.Options) (*muster.Registry, error) {
 	opt.Log = c.log
 	c.open = muster.New(d, opt)
 	return c.open, nil
+}
+
+// warnPlain says that a token would go over plain HTTP to another machine.
+func (c *cli) warnPlain(raw string) {
+	u, err := open.Parse(raw)
+	if err != nil {
+		return
+	}
+	tls, _ := strconv.ParseBool(u.Query.Get("tls"))
+	if u.Scheme != "muster" || u.TLS || tls {
+		return
+	}
+	if token, err := u.Token(); err != nil || token == "" && c.text(tokenKey) == "" {
+		return
+	}
+	for _, h := range u.Hosts {
+		if ip := net.ParseIP(h.Name); h.Name != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			c.progress("WARNING: the token goes to %s over plain HTTP, where whoever is on the way can read it; musters:// is meant.", h)
+		}
+	}
 }
 
 // registryURL is the URL of the registry, secrets included, and the namespace asked for beside it.

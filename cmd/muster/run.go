@@ -109,7 +109,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 			c.disableCommand(), c.enableCommand(), c.weightCommand(), c.noteCommand(), c.drainCommand(), c.deregisterCommand(),
 			c.breakerCommand(), c.undoCommand(), c.backupCommand(), c.restoreCommand(),
 		},
-		groupOther: {c.configCommand(), c.versionCommand()},
+		groupOther: {c.configCommand(), c.tokenCommand(), c.versionCommand()},
 	}
 }
 

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
-	"github.com/muster-go/muster/registry/open"
 )
 
 // answer is what one server said when it was asked how it is.
@@ -34,41 +31,20 @@ const (
 	right       wrongness = iota
 	unreachable           // no connection, or nothing came
 	foreign               // something came that muster serve does not send
+	denied                // it did, and does not tell us
 )
 
-// defaultPort is the port that a muster:// URL may leave out.
-const defaultPort = "8761"
-
-// servers returns the hosts of the registry's URL.
-//
-// Errors: Unsupported when the registry is no muster serve over plain HTTP, whose state this program could ask for.
-func (c *cli) servers() ([]string, error) {
-	raw, _, err := c.registryURL()
-	if err != nil {
-		return nil, err
+// askServers asks each how it is, side by side; a nil web has none.
+func (c *cli) askServers(ctx context.Context, w *web) []answer {
+	if w == nil {
+		return nil
 	}
-	u, err := open.Parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	if u.Scheme != "muster" || u.TLS || len(u.Hosts) == 0 {
-		return nil, &muster.Error{Op: "status", Code: muster.Unsupported, Err: fmt.Errorf("only muster:// has a state to ask for, not %s", u)}
-	}
-	out := make([]string, len(u.Hosts))
-	for i, h := range u.Hosts {
-		out[i] = net.JoinHostPort(h.Name, cmp.Or(h.Port, defaultPort))
-	}
-	return out, nil
-}
-
-// askServers asks each how it is, side by side.
-func (c *cli) askServers(ctx context.Context, hosts []string) []answer {
 	ctx, cancel := context.WithTimeout(ctx, c.duration("timeout"))
 	defer cancel()
-	out := make([]answer, len(hosts))
+	out := make([]answer, len(w.hosts))
 	var all sync.WaitGroup
-	for i, host := range hosts {
-		all.Go(func() { out[i] = askServer(ctx, host) })
+	for i, host := range w.hosts {
+		all.Go(func() { out[i] = w.askServer(ctx, host) })
 	}
 	all.Wait()
 	return out
@@ -77,18 +53,12 @@ func (c *cli) askServers(ctx context.Context, hosts []string) []answer {
 // maxStatus bounds the answer: a namespace takes a few hundred bytes.
 const maxStatus = 4 << 20
 
-func askServer(ctx context.Context, host string) answer {
+func (w *web) askServer(ctx context.Context, host string) answer {
 	a := answer{Server: host, Kind: unreachable}
-	url := "http://" + host + "/api/v1/status"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		a.Err = &muster.Error{Op: "status", Code: muster.Invalid, Err: err}
-		return a
-	}
-	req.Header.Set("User-Agent", "muster/"+version()+" (muster status)")
-	transport := &http.Transport{DisableKeepAlives: true}
+	const path = "/api/v1/status"
+	url := w.url(host, path)
 	begun := time.Now()
-	res, err := transport.RoundTrip(req)
+	res, err := w.ask(ctx, http.MethodGet, host, path, http.Header{"User-Agent": {"muster/" + version() + " (muster status)"}}, nil)
 	if err != nil {
 		if strings.Contains(err.Error(), "malformed HTTP") {
 			a.Kind = foreign
@@ -103,6 +73,10 @@ func askServer(ctx context.Context, host string) answer {
 		a.Err = &muster.Error{Op: "status", Code: muster.Unavailable, Err: fmt.Errorf("%s: the answer broke off: %w", url, err)}
 		return a
 	}
+	if p := problemOf(res, body); p != nil {
+		a.Kind, a.Err = denied, &muster.Error{Op: "status", Code: muster.CodeOf(p), Err: fmt.Errorf("%s: %s", host, p.Err)}
+		return a
+	}
 	if res.StatusCode != http.StatusOK || json.Unmarshal(body, &a.Status) != nil || a.Status.Epoch == "" {
 		a.Kind = foreign
 		a.Err = &muster.Error{Op: "status", Code: muster.Unavailable, Err: notMuster(url, res)}
@@ -113,6 +87,17 @@ func askServer(ctx context.Context, host string) answer {
 	}
 	a.Kind = right
 	return a
+}
+
+// problemOf is the problem that muster serve answers; nil: it is none.
+func problemOf(res *http.Response, body []byte) *muster.Error {
+	kind, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	var p nativewire.Problem
+	if kind != nativewire.ProblemType || json.Unmarshal(body, &p) != nil || p.Code == "" {
+		return nil
+	}
+	p.Status = res.StatusCode
+	return p.Err()
 }
 
 // notMuster says what an answer looks like that muster serve does not give.

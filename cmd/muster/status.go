@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
@@ -40,14 +41,14 @@ type statuses struct {
 }
 
 func (c *cli) status(ctx context.Context) error {
-	hosts, err := c.servers()
+	web, err := c.servers()
 	if muster.CodeOf(err) == muster.Unsupported {
 		return c.statusOfList(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	answers := c.askServers(ctx, hosts)
+	answers := c.askServers(ctx, web)
 	if err := firstError(answers); err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (c *cli) status(ctx context.Context) error {
 		}
 		list.Items = append(list.Items, s)
 	}
-	err = c.print(printed{Value: list, Names: hosts, Table: func(bool) *table { return statusTable(answers) }})
+	err = c.print(printed{Value: list, Names: web.hosts, Table: func(bool) *table { return statusTable(answers) }})
 	if err == nil && !c.structured() {
 		c.warnings(answers)
 	}
@@ -124,6 +125,9 @@ func (c *cli) warnings(answers []answer) {
 		if v := a.Status.Version; a.Err == nil && v != version() {
 			c.say("%s is %s, this program is %s.", a.Server, v, version())
 		}
+		if a.Err == nil {
+			c.tellAccessOf(a)
+		}
 		for _, n := range a.Status.Namespaces {
 			if n.Preserving {
 				c.say("%s: %s", a.Server, n.Why)
@@ -158,6 +162,20 @@ func (c *cli) sayProbes(server string, n nativewire.NamespaceStatus) {
 	}
 	for _, service := range p.Held {
 		c.say("%s: namespace %s: more than half of %s fail at once, so nobody is judged: check the network between the server and them", server, n.Namespace, service)
+	}
+}
+
+// tellAccessOf says what of a server's access an operator should know: how long its certificate holds, and that others than on its
+// own machine need no token.
+func (c *cli) tellAccessOf(a answer) {
+	if cert := a.Status.Certificate; cert != nil {
+		c.say("%s: the certificate of %s expires %s, %s", a.Server, strings.Join(cert.Names, ", "), expiry(cert.NotAfter), cert.NotAfter.Format(time.RFC3339))
+		if cert.Trouble != "" {
+			c.say("%s: the certificate's files cannot be used, the pair from before is kept: %s", a.Server, cert.Trouble)
+		}
+	}
+	if may := a.Status.Anonymous; !onLoopback(a.Server) && may != "" && may != access.None.String() {
+		c.say("%s: whoever reaches it may %s without a token (--anonymous %s)", a.Server, map[string]string{"read": "read everything", "all": "register and govern"}[may], may)
 	}
 }
 

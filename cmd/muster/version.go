@@ -74,14 +74,14 @@ func (c *cli) versions(ctx context.Context) error {
 
 // serverVersions asks the registry's servers; one that does not answer is left out.
 func (c *cli) serverVersions(ctx context.Context) []serverVersion {
-	hosts, err := c.servers()
+	web, err := c.servers()
 	if err != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionWithin)
 	defer cancel()
 	var out []serverVersion
-	for _, a := range c.askServers(ctx, hosts) {
+	for _, a := range c.askServers(ctx, web) {
 		if a.Err == nil {
 			out = append(out, serverVersion{a.Server, a.Status.Version})
 		}

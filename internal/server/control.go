@@ -110,6 +110,12 @@ func (c *control) close() {
 	_ = os.Remove(c.path)
 }
 
+// AsOwner returns a context in which [Server.Handler] takes a request for the server's own user's, for who has opened its data
+// and serves nobody else.
+func (s *Server) AsOwner(ctx context.Context) context.Context {
+	return s.door.MeetLocal(ctx, os.Geteuid())
+}
+
 // DialControl connects to the server that runs on a data directory, as its user or as root.
 //
 // Errors: fs.ErrNotExist or ECONNREFUSED when none runs there; fs.ErrPermission for other users.

@@ -20,7 +20,7 @@ type ownPage struct {
 // ownPages are all of them.
 func (s *Server) ownPages(m *metrics) []ownPage {
 	h := health{store: s.store, door: s.door, certs: s.certs, probes: s.probes, stopping: s.stopping}
-	metrics, page := m.handler(), newPage(s.store, s.opt.Version)
+	metrics, page := m.handler(), newPage(s.store, s.opt.Version, s.exposed())
 	return []ownPage{
 		{path: "/livez", face: ops, serve: h.live},
 		{path: "/readyz", face: ops, serve: h.ready},

@@ -26,6 +26,7 @@ var pageCSS string
 type page struct {
 	store   *store.Store
 	version string
+	exposed string // that others may do more than they usually do; "": they may not
 	layout  *template.Template
 	policy  string // Content-Security-Policy
 }
@@ -33,11 +34,12 @@ type page struct {
 // maxRows bounds the instances on the page.
 const maxRows = 1000
 
-func newPage(s *store.Store, version string) *page {
+func newPage(s *store.Store, version, exposed string) *page {
 	style := sha256.Sum256([]byte(pageCSS))
 	return &page{
 		store:   s,
 		version: version,
+		exposed: exposed,
 		layout:  template.Must(template.New("page").Parse(pageHTML)),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
 			"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -98,6 +100,9 @@ func (p *page) sheet(namespace string, r *http.Request, who *access.Principal) *
 	out := &sheet{
 		Version: p.version, Namespace: namespace, Style: template.CSS(pageCSS), // our own file
 		Started: st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), Eureka: base + "/eureka",
+	}
+	if p.exposed != "" {
+		out.Warnings = append(out.Warnings, p.exposed)
 	}
 	if st.Journal != "" {
 		out.Warnings = append(out.Warnings, "Journal: "+st.Journal)

@@ -170,6 +170,14 @@ func (s *Server) anonymous() access.Level {
 // Anonymous is what those may who show no token.
 func (s *Server) Anonymous() access.Level { return s.door.Anonymous() }
 
+// exposed says that others than on this machine need no token; "" when they do.
+func (s *Server) exposed() string {
+	if s.Local() || s.Anonymous() == access.None {
+		return ""
+	}
+	return fmt.Sprintf("Whoever reaches this server may do this without a token: --anonymous %v.", s.Anonymous())
+}
+
 // Local reports whether only this machine can reach the server.
 func (s *Server) Local() bool {
 	at, ok := s.listener.Addr().(*net.TCPAddr)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -388,4 +390,22 @@ func shortly(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func TestPageWarnsWhereOthersNeedNoToken(t *testing.T) {
+	all := access.All
+	for listen, want := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
+		s, err := server.Open(server.Options{Listen: listen, Anonymous: &all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if got := strings.Contains(w.Body.String(), "without a token: --anonymous all"); got != want {
+			t.Errorf("%s: warns %v, want %v", listen, got, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

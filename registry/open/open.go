@@ -2,6 +2,7 @@
 //
 //	local:NAMESPACE                         in this process
 //	muster://h1:8761,h2:8761/NAMESPACE      muster serve; musters:// with TLS
+//	musters://x:TOKEN@h1:8761               with a token, or with ?token=TOKEN, or ?token=file:PATH
 //
 // Every scheme that goes over the network takes tls, ca, cert, key and server_name; a trailing s of the scheme means TLS.
 // Parameters that a scheme does not have are errors. URLs are printed without their secrets.
@@ -21,6 +22,7 @@ import (
 // Options says what a URL does not. The zero value is ready to use; a nil *Options means the same.
 type Options struct {
 	Namespace string       // for a URL that names none; it must not differ from one that does
+	Token     string       // for a URL that brings none, where its scheme takes one
 	By        string       // who acts, for the audit; "" means user@host of this process
 	Log       *slog.Logger // nil discards
 }
@@ -69,21 +71,22 @@ func openMuster(u *URL, opt *Options) (muster.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.User != "" {
-		return nil, invalid("%s: muster serve takes no user and password", u)
+	token, err := u.Token()
+	if err != nil {
+		return nil, err
 	}
 	hosts, err := u.hosts("8761")
 	if err != nil {
 		return nil, err
 	}
-	if err := u.only(tlsParams()...); err != nil {
+	if err := u.only(append(tlsParams(), "token")...); err != nil {
 		return nil, err
 	}
 	tls, err := u.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	return remote.Open(remote.Options{Hosts: hosts, Namespace: namespace, TLS: tls, By: opt.By, Log: opt.Log})
+	return remote.Open(remote.Options{Hosts: hosts, Namespace: namespace, TLS: tls, Token: cmp.Or(token, opt.Token), By: opt.By, Log: opt.Log})
 }
 
 // namespace is the one that the path names, else the options', else the default.

@@ -101,7 +101,12 @@ func TestURLThatIsNoneIsInvalid(t *testing.T) {
 		"musters://h?ca=" + empty:               "PEM",
 		"musters://h?cert=/c.pem":               "together",
 		"musters://h?cert=" + empty + "&key=/k": "cert",
-		"muster://u:p@h":                        "no user",
+		"muster://u@h":                          "a user without a token",
+		"muster://u:@h":                         "the token is empty",
+		"muster://u:a@h?token=b":                "there is a token before the hosts and one in the parameter",
+		"muster://h?token=":                     "the token is empty",
+		"muster://h?token=file:/no/such/file":   "no such file",
+		"muster://u:a%20b@h":                    "blanks",
 		"local://h/x":                           "no host",
 		"locals:":                               "locals",
 		"local:a/b":                             "namespace",
@@ -130,7 +135,7 @@ func TestNamespaceOfTheOptionsMustNotContradictTheURL(t *testing.T) {
 
 func TestErrorsShowNoSecret(t *testing.T) {
 	for _, raw := range []string{
-		"muster://ann:hunter2@h", "muster://hunter2@h", "eureka://ann:hunter2@h1,h2/eureka", "nosuch://ann:hunter2@h", "muster://ann:hunter2@@@h:x",
+		"muster://ann:hunter2@h?nosuch=1", "muster://ann:hunter2@h?token=hunter2", "muster://hunter2@h", "muster://h?token=hunter2%20", "eureka://ann:hunter2@h1,h2/eureka", "nosuch://ann:hunter2@h", "muster://ann:hunter2@@@h:x",
 		"muster://ann:hun/ter2/hunter2@h", "muster://ann:hun?hunter2@h", "muster://ann:80/hunter2@h", "muster://h?password=hunter2", "ann:hunter2@h", "local:hunter2@h",
 		"muster://h/?intents=redis%3A%2F%2F%3Ahunter2%40r%3A6379", "zk://h/x?intents=redis://:hunter2@r", "muster://ann:hunter2@h/ /", "muster://ann:hunter2%zz@h",
 		"zk://h/x?appkeys=mysql%3A%2F%2Fu%3Ahunter2%40m%2Fdb%3Fx%3Dy",

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/user"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type Options struct {
 	Hosts     []string      // host:port of each server, in order of preference
 	Namespace string        // "" means muster.DefaultNamespace
 	TLS       *tls.Config   // nil: plain HTTP
+	Token     string        // shown to the servers; "" shows none. Where there is no TLS others can read it on the way
 	Timeout   time.Duration // for one server to answer one request; 0 means 3s
 	By        string        // who acts, for the audit, where an intent does not say; "" means user@host of this process
 	Log       *slog.Logger  // nil discards
@@ -98,9 +100,18 @@ func Open(opt Options) (*Driver, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	if !isHeader(opt.Token) {
+		return nil, &muster.Error{Op: "open", Code: muster.Invalid, Err: errors.New("the token holds what no token has: blanks, control characters or others than ASCII's; is there a line end too many?")}
+	}
 	d := &Driver{opt: opt, scheme: "http", log: opt.Log}
 	if opt.TLS != nil {
 		d.scheme = "https"
+	} else if opt.Token != "" {
+		for _, h := range opt.Hosts {
+			if !loopback(h) {
+				d.log.Warn("the token goes over plain HTTP, where whoever is on the way can read it; musters:// is meant", "host", h)
+			}
+		}
 	}
 	d.http = &http.Client{
 		Transport: &http.Transport{ // no proxy: the caller named the hosts to connect to
@@ -160,6 +171,18 @@ func (d *Driver) begin(ctx context.Context, op string) (_ context.Context, end f
 
 func closedError(op string) error {
 	return &muster.Error{Op: op, Code: muster.Closed, Err: errors.New("the driver is closed")}
+}
+
+// isHeader reports whether a token can be sent as it is.
+func isHeader(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// loopback reports whether a host:port is surely this machine.
+func loopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	ip := net.ParseIP(name)
+	return err == nil && (name == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // whoami names this process's user and machine for the audit.

@@ -141,6 +141,9 @@ func (d *Driver) open(ctx context.Context, host string, r *request) (*http.Respo
 	for name, values := range r.header {
 		req.Header[name] = values
 	}
+	if d.opt.Token != "" { // redirects are not followed, so that nobody else is sent it
+		req.Header.Set("Authorization", "Bearer "+d.opt.Token)
+	}
 	req.Header["User-Agent"] = d.versions.agent
 	if r.kind != "" {
 		req.Header.Set("Content-Type", r.kind)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-go/muster/internal/access"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/server"
+)
+
+// guardedLab is a registry that lets nobody in without a token, with a data directory.
+func guardedLab(t *testing.T) (l *lab, dir string) {
+	t.Helper()
+	none := access.None
+	dir = filepath.Join(t.TempDir(), "data")
+	return newLabWith(t, server.Options{Data: dir, Anonymous: &none, Version: version()}), dir
+}
+
+// refused wants exit code 5 and words.
+func (l *lab) refused(words string, args ...string) {
+	l.t.Helper()
+	if res := l.run(args...); res.code != exitDenied || !strings.Contains(res.stderr, words) {
+		l.t.Errorf("muster %s: exit code %d, %s%s; want 5 and %q", strings.Join(args, " "), res.code, res.stdout, res.stderr, words)
+	}
+}
+
+func TestFirstTokenIsMadeOnTheServersMachine(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.refused("whoever shows no token may do nothing here", "services")
+	l.refused("whoever shows no token may do nothing here", "token", "list")
+	res := l.must("token", "create", "ops", "--allow", "admin", "--data", dir)
+	token := strings.TrimSuffix(res.stdout, "\n")
+	if len(token) != 36 || !strings.HasPrefix(token, "mst_") || strings.Contains(res.stderr, token) {
+		t.Fatalf("stdout %q, stderr %q; want the token alone on stdout", res.stdout, res.stderr)
+	}
+	l.env["MUSTER_TOKEN"] = token
+	l.must("services")
+	if res := l.must("token", "list"); !strings.Contains(res.stdout, "ops") || strings.Contains(res.stdout, token) || !strings.Contains(res.stdout, "ago") {
+		t.Errorf("list: %s", res.stdout)
+	}
+	if res := l.must("config"); strings.Contains(res.stdout, token) || !strings.Contains(res.stdout, "***") {
+		t.Errorf("config shows the token: %s", res.stdout)
+	}
+}
+
+func TestTokensAreMadeListedAndRevokedOverTheNetwork(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)
+	res := l.must("token", "create", "orders", "--allow", "register:ORDERS*,read", "--namespace", "prod", "--expires", "90d", "-o", "json")
+	var made nativewire.NewToken
+	if err := json.Unmarshal([]byte(res.stdout), &made); err != nil || made.Namespace != "prod" || len(made.Text) != 36 {
+		t.Fatalf("%s: %v", res.stdout, err)
+	}
+	if life := time.Until(made.Expires); life < 89*24*time.Hour || life > 90*24*time.Hour {
+		t.Errorf("it lives for %v", life)
+	}
+	if res := l.must("token", "list", "-o", "name"); res.stdout != "ops\norders\n" {
+		t.Errorf("list: %q", res.stdout)
+	}
+	l.put("ORDERS", "10.0.0.1:80", inNamespace("prod"))
+	admin := l.env["MUSTER_TOKEN"]
+	l.env["MUSTER_TOKEN"] = made.Text
+	l.must("services", "--namespace", "prod")
+	l.refused("token:orders may not read namespace default; it may: register:ORDERS*, read in namespace prod alone", "services")
+	l.refused("token:orders may not operate service ORDERS in namespace prod", "deregister", "ORDERS", "10.0.0.1:80", "--namespace", "prod")
+	l.refused("token:orders may not administer this server", "token", "list")
+	l.env["MUSTER_TOKEN"] = admin
+	l.must("token", "revoke", "orders", "--why", "test over")
+	l.env["MUSTER_TOKEN"] = made.Text
+	l.refused("the token is not known", "services", "--namespace", "prod")
+	l.env["MUSTER_TOKEN"] = admin
+	if res := l.run("token", "revoke", "orders"); res.code != exitNotFound {
+		t.Errorf("revoked again: %d %s", res.code, res.stderr)
+	}
+	if res := l.must("audit", "--namespace", "prod"); !strings.Contains(res.stdout, "revoke-token") || !strings.Contains(res.stdout, "token:ops") || !strings.Contains(res.stdout, "test over") {
+		t.Errorf("audit: %s", res.stdout)
+	}
+	at := l.server.Addr().String()
+	for _, u := range []string{"muster://x:" + admin + "@" + at, "muster://" + at + "?token=" + admin} {
+		delete(l.env, "MUSTER_TOKEN")
+		if res := l.must("services", "--registry", u); strings.Contains(res.stderr, "WARNING") {
+			t.Errorf("a warning on loopback: %s", res.stderr)
+		}
+	}
+}
+
+func TestTokensAreMadeWhileTheServerIsStopped(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.stop()
+	res := l.must("token", "create", "ops", "--allow", "admin", "--data", dir)
+	if len(res.stdout) != 37 {
+		t.Fatalf("stdout %q", res.stdout)
+	}
+	if res := l.must("token", "list", "--data", dir, "-o", "name"); res.stdout != "ops\n" {
+		t.Errorf("list: %q", res.stdout)
+	}
+	none := access.None
+	again := newLabWith(t, server.Options{Data: dir, Anonymous: &none})
+	again.env["MUSTER_TOKEN"] = strings.TrimSpace(res.stdout)
+	again.must("services")
+	if res := again.must("token", "list", "-o", "json"); !strings.Contains(res.stdout, `"by": "local:`) {
+		t.Errorf("list: %s", res.stdout)
+	}
+}
+
+func TestTokensThatMeanNothingAreUsageErrors(t *testing.T) {
+	l, dir := guardedLab(t)
+	for _, args := range [][]string{
+		{"token"}, {"token", "create"}, {"token", "create", "x", "--data", dir}, {"token", "create", "x", "--allow", "write", "--data", dir},
+		{"token", "create", "x", "--allow", "read", "--expires", "soon", "--data", dir}, {"token", "create", "x", "--allow", "read", "--expires", "-1h", "--data", dir},
+		{"token", "create", "x", "--allow", "read", "--expires", "0d", "--data", dir}, {"token", "create", "x y", "--allow", "read", "--data", dir},
+		{"token", "create", "x", "--allow", "admin", "--namespace", "prod", "--data", dir}, {"token", "list", "--data", "memory:"},
+	} {
+		if res := l.run(args...); res.code != exitUsage || res.stdout != "" && args[1:] != nil && res.stdout[0] == 'm' {
+			t.Errorf("%v: exit code %d, %q %q; want 2", args, res.code, res.stdout, res.stderr)
+		}
+	}
+}
+
+func TestCertificateHasNoTextToShow(t *testing.T) {
+	l, dir := guardedLab(t)
+	res := l.must("token", "create", "orders", "--certificate", "orders.example", "--allow", "register:ORDERS", "--data", dir)
+	if res.stdout != "" || !strings.Contains(res.stderr, "Certificate orders.example may register:ORDERS") {
+		t.Errorf("stdout %q, stderr %q", res.stdout, res.stderr)
+	}
+}
+
+func TestTokenOverPlainHTTPToAnotherMachineIsWarnedOf(t *testing.T) {
+	l := newLab(t)
+	l.env["MUSTER_TOKEN"] = "mst_secret"
+	res := l.run("services", "--registry", "muster://192.0.2.1:1", "--timeout", "10ms")
+	if !strings.Contains(res.stderr, "WARNING: the token goes to 192.0.2.1:1 over plain HTTP") || strings.Contains(res.stderr, "mst_secret") {
+		t.Errorf("stderr: %s", res.stderr)
+	}
+}
