@@ -58,7 +58,8 @@ Other signals are handed on. When the command ends the instance is gone at once,
 With --static nothing runs: the instance is registered for good, without a lease, for what cannot run a client. It stays
 listed, alive or not, until muster deregister; registering it again changes it. A server's --probe tells whether it is alive.
 
-A URL without a host (http://:8080) is completed with this machine's address on the route to the registry.`,
+A URL without a host (http://:8080) is completed with --address, in a pod with POD_IP, otherwise with this machine's address
+on the route to the registry.`,
 		Example: `  muster register ORDERS --url http://:8080 -- ./orders --port 8080
   muster register ORDERS --url http://:8080 --health /healthz --zone eu-1a -l team=checkout -- python3 orders.py
   muster register MAIL --url smtp://10.0.0.9:25 --health tcp -- ./mail
@@ -177,6 +178,9 @@ func (c *cli) register(ctx context.Context, in muster.Instance, f registerFlags,
 	}
 	check.client.Timeout = f.timeout
 	if err := taken(ctx, in.Endpoints, check); err != nil {
+		return err
+	}
+	if in.Endpoints, err = withAddress(in.Endpoints, c.text("register.address")); err != nil {
 		return err
 	}
 	c.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
