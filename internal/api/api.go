@@ -27,6 +27,7 @@ type API struct {
 
 	seal     *seal
 	feeds    feeds
+	held     held
 	watchers atomic.Int64
 	crowded  atomic.Bool // a watcher was refused since there was room
 	backups  atomic.Int64
@@ -38,6 +39,7 @@ type Options struct {
 	Door        *access.Door // who may do what; nil refuses everything
 	Version     string       // of the server, shown in status and in the OpenAPI document
 	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
+	MaxHeld     int64        // bytes of changes that watchers are being told; 0 means 64 MiB
 	Log         *slog.Logger // nil discards
 
 	// Certificate says what the server's own is, or nil; nil: it speaks plain HTTP.
@@ -67,6 +69,9 @@ func New(s *store.Store, opt Options) *API {
 	if opt.MaxWatchers <= 0 {
 		opt.MaxWatchers = DefaultMaxWatchers
 	}
+	if opt.MaxHeld <= 0 {
+		opt.MaxHeld = 64 << 20
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +96,7 @@ func New(s *store.Store, opt Options) *API {
 		a.version = []string{opt.Version}
 	}
 	a.feeds.init(s)
+	a.held.most = opt.MaxHeld
 	a.route()
 	return a
 }

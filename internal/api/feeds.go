@@ -29,6 +29,8 @@ type step struct {
 	events   []byte // all of it, the sync at the end included
 	changes  []part
 	sync     int // where the sync begins in events
+
+	writers atomic.Int64 // streams that write it now
 }
 
 // part is one change in a step's events.
@@ -113,18 +115,4 @@ func newStep(from, to nativewire.Position, changes []store.Change) *step {
 	s.sync = len(s.events)
 	s.events = nativewire.AppendEvent(s.events, nativewire.Sync, to.String(), []byte("{}"))
 	return s
-}
-
-// concerning appends the step's events about the services of a scope, sync included; nothing when there are none.
-func (s *step) concerning(b []byte, scope map[string]bool) []byte {
-	before := len(b)
-	for _, p := range s.changes {
-		if scope[p.service] {
-			b = append(b, s.events[p.start:p.end]...)
-		}
-	}
-	if len(b) == before {
-		return b
-	}
-	return append(b, s.events[s.sync:]...)
 }

@@ -166,16 +166,11 @@ func (s *stream) begin() error {
 		return s.list()
 	}
 	s.at = at
-	step, ok := s.api.feeds.after(s.q.namespace, at)
-	if !ok {
-		return s.list()
+	told, err := s.tell()
+	if err != nil || told {
+		return err
 	}
-	s.at = step.to
-	s.out.b = step.concerning(s.out.b, s.scopeOf(step))
-	if len(s.out.b) == 0 {
-		return s.confirm()
-	}
-	return s.send()
+	return s.confirm()
 }
 
 // follow writes what changes until it is time to confirm, whether or not anything was written: changes outside the scope write
@@ -190,27 +185,47 @@ func (s *stream) follow(ctx context.Context) error {
 			}
 			return err
 		}
-		if err := s.advance(); err != nil {
+		if _, err := s.tell(); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// advance writes what happened since the last write.
-func (s *stream) advance() error {
+// tell writes what happened since the last write, and reports whether there was anything to write.
+func (s *stream) tell() (bool, error) {
 	step, ok := s.api.feeds.after(s.q.namespace, s.at)
-	if !ok {
-		return s.list()
+	if !ok || !s.api.held.take(step) {
+		return true, s.list()
 	}
+	defer s.api.held.give(step)
 	s.at = step.to
-	if s.q.scope == nil {
-		return s.sendBytes(step.events)
+	switch {
+	case len(step.changes) == 0:
+		return false, nil
+	case s.q.scope == nil:
+		return true, s.sendBytes(step.events)
 	}
-	if s.out.b = step.concerning(s.out.b, s.q.scope); len(s.out.b) == 0 {
-		return nil
+	return s.tellScope(step)
+}
+
+// tellScope writes what of a step is about the services of the scope, piece by piece: a copy of all of it might be large.
+func (s *stream) tellScope(step *step) (told bool, err error) {
+	for _, p := range step.changes {
+		if !s.q.scope[p.service] {
+			continue
+		}
+		told = true
+		s.out.b = append(s.out.b, step.events[p.start:p.end]...)
+		if err := s.out.flush(false); err != nil {
+			return true, err
+		}
 	}
-	return s.send()
+	if !told {
+		return false, nil
+	}
+	s.out.b = append(s.out.b, step.events[step.sync:]...)
+	return true, s.send()
 }
 
 // list writes the whole list anew.
@@ -266,18 +281,6 @@ func (s *stream) sendBytes(b []byte) error {
 		return err
 	}
 	return s.out.ctl.Flush()
-}
-
-// scopeOf is the watch's scope, or everything in the step.
-func (s *stream) scopeOf(step *step) map[string]bool {
-	if s.q.scope != nil {
-		return s.q.scope
-	}
-	all := make(map[string]bool, len(step.changes))
-	for _, p := range step.changes {
-		all[p.service] = true
-	}
-	return all
 }
 
 // within gives the view's services that are in scope.

@@ -236,6 +236,9 @@ func (l *Limits) CountQuota(a *Account) {
 // Refused returns how many were refused for that reason since the start.
 func (l *Limits) Refused(r Reason) uint64 { return l.refused[r].Load() }
 
+// Bodies is how many bytes there may be under way of bodies, and as many of whatever else must not take more of the memory.
+func (l *Limits) Bodies() int64 { return l.opt.Bodies }
+
 // Connections returns how many are open.
 func (l *Limits) Connections() int64 { return l.open.Load() }
 

@@ -31,7 +31,7 @@ func (s *Server) handler() http.Handler {
 	m.registry.MustRegister(newRefusals(s.limits))
 	s.certs.register(m.registry)
 	sw := &mounts{
-		native: m.count(native, t.charge(api.Refuse, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status, Limits: s.limitStatus})))),
+		native: m.count(native, t.charge(api.Refuse, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status, Limits: s.limitStatus, MaxHeld: s.limits.Bodies()})))),
 		eureka: m.count(eureka, t.charge(eurekaserver.Refuse, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log})))),
 	}
 	own := http.NewServeMux()
