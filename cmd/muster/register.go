@@ -47,16 +47,18 @@ func (c *cli) registerCommand() *cobra.Command {
 		Long: `Runs COMMAND in a process group of its own and registers it once --health answers, or its port takes connections.
 A port that takes connections before COMMAND is started is an error, for it is somebody else's.
 
-With --health it is asked on: every --health-interval, and after --unhealthy wrong answers in a row the instance is listed
-as down, with the reason, until --healthy right ones. Its lease is kept meanwhile. Without --health its port is waited for, no more.
+With --health it is asked on: every --health-interval, and after --unhealthy wrong answers in a row the instance is
+listed as down, with the reason, until --healthy right ones. Its lease is kept meanwhile. Without --health its port is
+waited for, no more.
 
 The registration is kept for as long as the command runs, whatever happens to the registry meanwhile. On SIGTERM or
 Ctrl-C the instance leaves the registry first, waits --drain for callers to notice, then the command gets the signal,
 and is killed after --grace; another SIGTERM or Ctrl-C cuts the wait that is on.
 Other signals are handed on. When the command ends the instance is gone at once, and its exit code is muster's.
 
-With --static nothing runs: the instance is registered for good, without a lease, for what cannot run a client. It stays
-listed, alive or not, until muster deregister; registering it again changes it. A server's --probe tells whether it is alive.
+With --static nothing runs: the instance is registered for good, without a lease, for what cannot run a client. It
+stays listed, alive or not, until muster deregister; registering it again changes it. A server's --probe tells whether
+it is alive.
 
 A URL without a host (http://:8080) is completed with --address, in a pod with POD_IP, otherwise with this machine's address
 on the route to the registry.`,

@@ -27,3 +27,20 @@ func TestAFrameIsRead(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseSpec(f *testing.F) {
+	for _, seed := range []string{"ORDERS=tcp", "*:*=grpc", "a:b*=http:/x", "=", "a:=tcp", "a=http://x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		spec, err := ParseSpec(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseSpec(spec.String())
+		if err != nil || again != spec {
+			t.Errorf("%q is %v, which is read as %v, %v", s, spec, again, err)
+		}
+		spec.names("ORDERS")
+	})
+}
