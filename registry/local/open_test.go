@@ -176,3 +176,37 @@ func BenchmarkWatchOneChange(b *testing.B) {
 		})
 	}
 }
+
+func TestAStaticInstanceStaysUntilItIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := local.Open(nil)
+		r := muster.New(d, nil)
+		defer r.Close(t.Context())
+		in := muster.Instance{Service: "PRINTER", Endpoints: []muster.Endpoint{{Scheme: "ipp", Address: "10.0.0.9:631"}}}
+		placed, err := r.Place(t.Context(), in)
+		if err != nil || !placed.Static || placed.ID != "10.0.0.9:631" {
+			t.Fatalf("placed as %+v, %v", placed, err)
+		}
+		if _, err := r.Register(t.Context(), in); muster.CodeOf(err) != muster.Conflict {
+			t.Errorf("registered over it: %v", err)
+		}
+		in.Version = "2"
+		if placed, err = r.Place(t.Context(), in); err != nil || placed.Version != "2" {
+			t.Errorf("changed to %+v, %v", placed, err)
+		}
+		time.Sleep(24 * time.Hour)
+		if lapses, err := d.Renew(t.Context(), []*muster.Instance{placed}); err != nil || len(lapses) != 0 {
+			t.Errorf("a heartbeat a day later: %v, %v", lapses, err)
+		}
+		if err := d.Remove(t.Context(), placed.Key()); err != nil {
+			t.Error(err)
+		}
+		reg, err := r.Register(t.Context(), in)
+		if err != nil || reg.Instance().Static {
+			t.Errorf("with a lease at the same key: %v", err)
+		}
+		if _, err := r.Place(t.Context(), in); muster.CodeOf(err) != muster.Conflict {
+			t.Errorf("placed over a lease: %v", err)
+		}
+	})
+}
