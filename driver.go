@@ -14,7 +14,8 @@ type Driver interface {
 	// Register makes in visible under its key for ttl and returns the lease. in is complete and valid; the driver keeps it
 	// as it is. Registering a key again replaces the instance and takes the lease over from another owner.
 	//
-	// Errors: Unavailable, Rejected (try again), or for good: Invalid, Denied, Exhausted, Unsupported.
+	// Errors: Unavailable, Rejected (try again), or for good: Invalid, Denied, Exhausted, Unsupported, Conflict (something
+	// static has the key).
 	Register(ctx context.Context, in *Instance, ttl time.Duration) (Lease, error)
 
 	// Renew extends the leases of ins by their TTL, in as few requests as the back end allows. It returns those that were
