@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"sort"
 	"strings"
@@ -153,11 +152,8 @@ func fragment(rec *store.Record) []byte {
 
 // appendRecord appends the record as the API shows it.
 func appendRecord(b []byte, rec *store.Record) []byte {
-	text, err := json.Marshal(nativewire.FromInstance(rec.Instance))
-	if err != nil {
-		panic("an instance cannot be written: " + err.Error()) // a mistake in nativewire's types
-	}
-	return append(b, text...)
+	in := nativewire.FromInstance(rec.Instance)
+	return in.AppendTo(b)
 }
 
 // cursorOf names a place in a list: after that instance.

@@ -96,7 +96,9 @@ func (g *ledger) add(r *Record, n int) {
 		a = &account{payer: r.Payer}
 		g.accounts[r.Payer] = a
 	}
-	r.Payer = a.payer
+	if n > 0 { // one text for all; nobody else has r yet, while whoever is taken off is being read
+		r.Payer = a.payer
+	}
 	a.instances += n
 	a.bytes += int64(n) * int64(r.size)
 	if a.instances == 0 {
