@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -22,11 +25,13 @@ type manager struct {
 	tell   func(state string) error                         // lines of KEY=VALUE
 	load   func(ctx context.Context) error                  // returns once the data are loaded
 	look   func(ctx context.Context) (line string, _ error) // has the server answer itself; line is for `systemctl status`
+	reload func()                                           // reads the TLS files again
 	log    *slog.Logger
 
-	looked chan looked // the answer to the look that is under way; nil without one
-	line   string      // the last one told
-	deaf   bool        // the last message did not arrive
+	hangups <-chan os.Signal // each asks for a reload
+	looked  chan looked      // the answer to the look that is under way; nil without one
+	line    string           // the last one told
+	deaf    bool             // the last message did not arrive
 }
 
 // looked is how a look ended.
@@ -66,19 +71,25 @@ func newManager(s *server.Server, getenv func(string) string, log *slog.Logger) 
 			}
 			return statusLine(s.Store().State()), nil
 		},
-		log: log,
+		reload: s.Reload,
+		log:    log,
 	}, nil
 }
 
 // serveManaged serves until ctx ends and keeps the service manager informed, if there is one.
-func serveManaged(ctx context.Context, s *server.Server, getenv func(string) string, log *slog.Logger) error {
-	m, err := newManager(s, getenv, log)
+func (c *cli) serveManaged(ctx context.Context, s *server.Server, log *slog.Logger) error {
+	m, err := newManager(s, c.getenv, log)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	if m == nil {
+		defer c.reloadOnHangup(s)()
 		return s.Serve(ctx)
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	m.hangups = hangups
 	serving, done := context.WithCancel(ctx)
 	var attending sync.WaitGroup
 	attending.Go(func() { m.attend(serving) })
@@ -114,6 +125,10 @@ func (m *manager) attend(ctx context.Context) {
 		m.say(append(states, m.changed(line)...)...)
 		select {
 		case <-tick.C:
+		case <-m.hangups:
+			m.say("RELOADING=1")
+			m.reload()
+			m.say(daemon.SdNotifyReady)
 		case <-ctx.Done():
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +127,19 @@ func TestManagerHearsNoReadyBeforeTheServerAnswersItself(t *testing.T) {
 		}
 		if h.count("WATCHDOG=1", 0) != 0 {
 			t.Error("signs of life for a manager that does not watch")
+		}
+	})
+}
+
+func TestManagerHearsOfAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangups, reloads := make(chan os.Signal, 1), 0
+		hangups <- syscall.SIGHUP
+		h := managed(&manager{
+			look: func(context.Context) (string, error) { return "fine", nil }, reload: func() { reloads++ }, hangups: hangups,
+		}, time.Second)
+		if got := strings.Join(h.lines[2:6], " "); got != "READY=1 STATUS=fine RELOADING=1 READY=1" || reloads != 1 {
+			t.Errorf("%d reloads, it was told %s", reloads, got)
 		}
 	})
 }

@@ -95,8 +95,7 @@ func (c *cli) serve(ctx context.Context) error {
 	}
 	fmt.Fprintf(c.stdout, "muster %s serves %s · Eureka clients: %s/eureka · page: %s/ · data %s\n", version(), musterURL(s), s.URL(), s.URL(), kept)
 	c.tellAccess(s)
-	defer c.reloadOnHangup(s)()
-	if err := serveManaged(ctx, s, c.getenv, opt.Log); err != nil {
+	if err := c.serveManaged(ctx, s, opt.Log); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	c.progress("stopped in order")
