@@ -172,7 +172,7 @@ var metric = regexp.MustCompile(`\b(?:muster|process|go)_[a-z_]+\b|\bup\b`)
 // A dashboard or an alert on a metric that is not there stays silent for ever. Prometheus itself evaluates each expression, over a real server.
 func TestPrometheusKnowsEachMetricThatTheDashboardAndTheRulesAsk(t *testing.T) {
 	t.Parallel()
-	registry := peer.Muster(t)
+	registry := peer.Muster(t, "--probe", "OTHER=tcp")
 	load := &callers{addr: registry.Addr}
 	if code, err := load.register(fresh(), "a"); err != nil || code/100 != 2 {
 		t.Fatalf("register: HTTP %d, %v", code, err)
@@ -182,8 +182,8 @@ func TestPrometheusKnowsEachMetricThatTheDashboardAndTheRulesAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	api := scraping(t, registry.Addr)
-	await(t, "three scrapes", func() bool { return len(query(t, api, `count_over_time(muster_loaded[1m]) >= 3`)) == 1 })
+	api := scraping(t, registry.Addr, secured(t)) // a certificate's metrics are those of a server that has one
+	await(t, "three scrapes of each", func() bool { return len(query(t, api, `count_over_time(muster_loaded[1m]) >= 3`)) == 2 })
 
 	exprs := readDashboard(t).queries()
 	for name, expr := range alerts(t) {
@@ -204,10 +204,31 @@ func TestPrometheusKnowsEachMetricThatTheDashboardAndTheRulesAsk(t *testing.T) {
 	}
 }
 
-// scraping starts a Prometheus that scrapes a server, and returns its API.
-func scraping(t testing.TB, target string) string {
+// secured starts a server that speaks TLS, and returns its address.
+func secured(t testing.TB) string {
 	t.Helper()
-	return configured(t, fmt.Sprintf("scrape_configs:\n- job_name: muster\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", target))
+	cert, key := selfSigned(t, t.TempDir())
+	addr := peer.Loopback(peer.FreePort(t))
+	peer.Start(t, peer.Command{
+		Name: "muster serve with TLS", Path: peer.MusterBinary(t),
+		Args:  []string{"serve", "--listen", addr, "--data", "memory:", "--tls-cert", cert, "--tls-key", key},
+		Ready: peer.TCP(addr),
+	})
+	return addr
+}
+
+// scraping starts a Prometheus that scrapes a server, and one that speaks TLS, and returns its API.
+func scraping(t testing.TB, plain, secured string) string {
+	t.Helper()
+	return configured(t, fmt.Sprintf(`global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+scrape_configs:
+- job_name: muster
+  static_configs: [{targets: [%q]}]
+- job_name: muster-tls
+  scheme: https
+  tls_config: {insecure_skip_verify: true}
+  static_configs: [{targets: [%q]}]
+`, plain, secured))
 }
 
 // configured starts a Prometheus with that configuration, and returns its API.
