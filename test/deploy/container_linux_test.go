@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -211,5 +212,36 @@ func TestStaticBinaryRunsAloneInAnEmptyReadOnlyRootAsNobodyInParticular(t *testi
 	p.Restart()
 	if out, _ := b.run(env, "/muster", "instances", "LOAD"); !regexp.MustCompile(`out_of_service +disabled by`).MatchString(out) {
 		t.Errorf("after a restart:\n%s", out)
+	}
+}
+
+// As the image's own defaults have it: beyond loopback, so that nobody may do anything without a token, and with TLS.
+func TestStaticBinaryMakesItsFirstTokenInTheBoxAndSpeaksTLS(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	selfSigned(t, b.data)
+	port := strconv.Itoa(peer.FreePort(t))
+	inside := []string{"MUSTER_LISTEN=0.0.0.0:" + port, "MUSTER_TLS_CERT=/data/cert.pem", "MUSTER_TLS_KEY=/data/key.pem"}
+	env := append(slices.Clip(inside), "MUSTER_REGISTRY=musters://127.0.0.1:"+port+"?ca=/data/cert.pem")
+	serve := b.command(env, "/muster", "serve")
+	serve.Ready = peer.Line(" serves musters://")
+	p := peer.Start(t, serve)
+	await(t, "the health check", func() bool {
+		_, code := b.run(env, readImage(t).health...)
+		return code == 0
+	})
+	if out, code := b.run(env, "/muster", "services"); code != 5 {
+		t.Errorf("without a token: exit code %d, want 5, denied:\n%s", code, out)
+	}
+	out, code := b.run(inside, "/muster", "token", "create", "ops", "--allow", "admin")
+	token := regexp.MustCompile(`mst_\w+`).FindString(out)
+	if code != 0 || token == "" {
+		t.Fatalf("the first token: exit code %d:\n%s", code, out)
+	}
+	if out, code := b.run(append(env, "MUSTER_TOKEN="+token), "/muster", "status"); code != 0 {
+		t.Errorf("with a token: exit code %d:\n%s", code, out)
+	}
+	if code := p.Stop(); code != 0 || strings.Contains(p.Log(), token) {
+		t.Errorf("stop: exit code %d; the token is in the log: %t", code, strings.Contains(p.Log(), token))
 	}
 }
