@@ -175,6 +175,7 @@ func rooms() []room {
 
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},
 		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
+		{at: "test/attacks", is: "holds tests alone, which attack the binary as an outsider would", may: map[string]string{"test/peer": "the binary, free ports"}},
 		{at: "test/faults", is: "holds tests alone, which import what they break"},
 		{at: "test/golden", is: "compares lists, whatever they promise"},
 		{at: "test/promises", is: "holds tests alone, which look at what the compiler exports"},

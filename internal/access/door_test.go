@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -405,4 +407,20 @@ func pipe(t *testing.T) net.Conn {
 		there.Close()
 	})
 	return here
+}
+
+// No text of a token is kept, so that there is nothing to compare one with byte by byte.
+func TestTokenIsFoundByItsHashAlone(t *testing.T) {
+	text, record := token("deploy", nil, "read")
+	near := *record
+	near.Hash[31] ^= 1
+	for hash, want := range map[*store.Token]bool{record: true, &near: false} {
+		_, err := access.New(access.Options{Tokens: newKeeper(hash)}).Who(request("Bearer " + text))
+		if (err == nil) != want {
+			t.Errorf("a hash that differs in one bit: %v", err)
+		}
+	}
+	if fields := reflect.VisibleFields(reflect.TypeFor[store.Token]()); slices.ContainsFunc(fields, func(f reflect.StructField) bool { return f.Name == "Text" || f.Name == "Secret" }) {
+		t.Error("the store keeps a token's text")
+	}
 }

@@ -60,7 +60,7 @@ func (a *API) renewFrame(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	lapsed, err := a.renewHandles(frame)
+	lapsed, err := a.renewHandles(r.PathValue("namespace"), frame)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -69,8 +69,8 @@ func (a *API) renewFrame(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(nativewire.AppendReply(make([]byte, 0, 16+5*len(lapsed)), frame.Len(), lapsed)) // the owner may be gone
 }
 
-func (a *API) renewHandles(frame nativewire.Frame) (lapsed []nativewire.Lapsed, err error) {
-	err = a.store.RenewHandles(frame.Len(),
+func (a *API) renewHandles(namespace string, frame nativewire.Frame) (lapsed []nativewire.Lapsed, err error) {
+	err = a.store.RenewHandles(namespace, frame.Len(),
 		func(i int) uint64 { return a.seal.open(frame.Handle(i)) },
 		func(i int, code muster.Code) { lapsed = append(lapsed, nativewire.Lapsed{Index: i, Code: code}) },
 	)

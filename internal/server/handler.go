@@ -97,6 +97,11 @@ type hostCheck struct {
 }
 
 func (h hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// It may have had a Content-Length too, by which a proxy in between saw another end of it: what follows is not believed.
+		// net/http hides the length and goes on. Source: RFC 9112, section 6.3.
+		w.Header().Set("Connection", "close")
+	}
 	if fromBrowser(r) && !h.knows(r.Host) {
 		http.Error(w, fmt.Sprintf("host %.200q is not a name of this server: use its IP address, or start it with --hosts NAME", r.Host), http.StatusMisdirectedRequest)
 		return

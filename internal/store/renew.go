@@ -69,37 +69,31 @@ func (s *Store) RenewHandle(handle uint64) muster.Code {
 }
 
 // RenewHandles does for n handles what [Store.RenewHandle] does for one, with one reading of the clock and one count for all of
-// them, and reports those that were not extended: Conflict or NotFound.
+// them, and reports those that were not extended: Conflict or NotFound. A handle of another namespace is not found.
 //
 // Errors: Unavailable (loading), Closed.
-func (s *Store) RenewHandles(n int, handle func(i int) uint64, lapsed func(i int, code muster.Code)) error {
+func (s *Store) RenewHandles(namespace string, n int, handle func(i int) uint64, lapsed func(i int, code muster.Code)) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	now := s.now()
-	var at *space
+	now, sp := s.now(), s.space(namespace)
 	seen := uint64(0)
-	count := func(next *space) {
-		if at != nil {
-			at.seen.Add(seen)
-		}
-		at, seen = next, 0
-	}
 	for i := range n {
 		l := s.handles.get(handle(i))
 		switch {
-		case l != nil && l.touch(now):
-			if l.space != at {
-				count(l.space)
-			}
+		case l == nil || l.space != sp:
+			lapsed(i, muster.NotFound)
+		case l.touch(now):
 			seen++
-		case l != nil && l.taken():
+		case l.taken():
 			lapsed(i, muster.Conflict)
 		default:
 			lapsed(i, muster.NotFound)
 		}
 	}
-	count(nil)
+	if sp != nil {
+		sp.seen.Add(seen)
+	}
 	return nil
 }
 

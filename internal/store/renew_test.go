@@ -25,26 +25,29 @@ func TestABatchRenewsEachLeaseAndSaysWhichItDidNot(t *testing.T) {
 		register(t, s, owned(key("orders", "taken"), ttl, "second"))
 		time.Sleep(9 * time.Second)
 		lapsed := map[int]muster.Code{}
-		err := s.RenewHandles(len(handles), func(i int) uint64 { return handles[i] }, func(i int, code muster.Code) { lapsed[i] = code })
+		err := s.RenewHandles("default", len(handles), func(i int) uint64 { return handles[i] }, func(i int, code muster.Code) { lapsed[i] = code })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := map[int]muster.Code{1: muster.Conflict, 3: muster.NotFound}; !maps.Equal(lapsed, want) {
+		if want := map[int]muster.Code{1: muster.Conflict, 2: muster.NotFound, 3: muster.NotFound}; !maps.Equal(lapsed, want) {
 			t.Errorf("lapsed %v, want %v", lapsed, want)
 		}
 		time.Sleep(9 * time.Second)
-		if s.Get(stays) == nil || s.Get(other) == nil {
+		if s.Get(stays) == nil {
 			t.Error("renewed in a batch and gone before its TTL was over")
 		}
+		if s.Get(other) != nil {
+			t.Error("kept by a batch of another namespace")
+		}
 		for _, n := range s.State().Namespaces {
-			if want := map[string]uint64{"default": 2, "other": 1}[n.Namespace]; n.Renewals != want {
+			if want := map[string]uint64{"default": 2, "other": 0}[n.Namespace]; n.Renewals != want {
 				t.Errorf("%s counted %d renewals, want %d", n.Namespace, n.Renewals, want)
 			}
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		err = s.RenewHandles(1, func(int) uint64 { return handles[0] }, func(int, muster.Code) { t.Error("lapsed on a closed store") })
+		err = s.RenewHandles("default", 1, func(int) uint64 { return handles[0] }, func(int, muster.Code) { t.Error("lapsed on a closed store") })
 		wantCode(t, "RenewHandles", err, muster.Closed)
 	})
 }
