@@ -47,7 +47,7 @@ func inspect(file io.ReaderAt, size int64, entry func(bucket [][]byte, k, v []by
 	p := &pages{file: file, size: size, left: size / elementHeader, used: map[uint64]bool{0: true, 1: true}, entry: entry}
 	p.wrong = func(err error) { wrong(fmt.Errorf("%w: %w", errDamaged, err)) }
 	if p.metas() {
-		p.tree(p.root, nil, nil, 0)
+		p.tree(p.root, nil, within{}, 0)
 		p.freelist()
 	}
 }
@@ -137,8 +137,14 @@ func (p *pages) read(id uint64) []byte {
 	return b
 }
 
-// tree walks the pages under id, all of whose keys are at least least.
-func (p *pages) tree(id uint64, bucket [][]byte, least []byte, depth int) {
+// within is between which keys all those of a page lie.
+type within struct {
+	least []byte
+	below []byte // nil: no limit
+}
+
+// tree walks the pages under id.
+func (p *pages) tree(id uint64, bucket [][]byte, keys within, depth int) {
 	b := p.read(id)
 	if b == nil {
 		return
@@ -147,11 +153,12 @@ func (p *pages) tree(id uint64, bucket [][]byte, least []byte, depth int) {
 		p.wrong(fmt.Errorf("page %d is %d levels deep", id, depth))
 		return
 	}
-	p.elements(fmt.Sprintf("page %d", id), b, bucket, least, depth)
+	p.elements(fmt.Sprintf("page %d", id), b, bucket, keys, depth)
 }
 
 // elements goes through a branch or a leaf; where names it.
-func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, depth int) {
+// What bbolt writes lies end to end, so that a count or a size that is wrong shows.
+func (p *pages) elements(where string, b []byte, bucket [][]byte, keys within, depth int) {
 	flags, n := u16(b[8:]), int(u16(b[10:]))
 	if flags != branchPage && flags != leafPage || pageHeader+n*elementHeader > len(b) {
 		p.wrong(fmt.Errorf("%s has kind %#x and %d elements", where, flags, n))
@@ -161,35 +168,71 @@ func (p *pages) elements(where string, b []byte, bucket [][]byte, least []byte, 
 		p.wrong(fmt.Errorf("%s: the file has more elements than it has room for", where))
 		return
 	}
-	last, strict := least, false
+	all := make([]element, 0, n)
+	next := uint64(pageHeader + n*elementHeader)
 	for i := range n {
-		at := pageHeader + i*elementHeader
-		e := b[at : at+elementHeader]
-		var pos, keySize, valueSize uint64
-		if flags == branchPage {
-			pos, keySize = uint64(u32(e)), uint64(u32(e[4:]))
-		} else {
-			pos, keySize, valueSize = uint64(u32(e[4:])), uint64(u32(e[8:])), uint64(u32(e[12:]))
-		}
-		from := uint64(at) + pos
-		if keySize == 0 && flags == leafPage || from < uint64(pageHeader+n*elementHeader) || from+keySize+valueSize > uint64(len(b)) {
+		e, ok := elementAt(b, flags, i, n)
+		if !ok {
 			p.wrong(fmt.Errorf("%s: element %d of %d lies outside", where, i, n))
 			continue
 		}
-		k, v := b[from:from+keySize], b[from+keySize:from+keySize+valueSize]
-		if c := bytes.Compare(k, last); c < 0 || c == 0 && strict {
+		if e.from != next {
+			p.wrong(fmt.Errorf("%s: element %d of %d lies at %d, not at %d", where, i, n, e.from, next))
+		}
+		next = e.from + uint64(len(e.key)+len(e.value))
+		all = append(all, e)
+	}
+	last, strict := keys.least, false
+	for i, e := range all {
+		k, v := e.key, e.value
+		if c := bytes.Compare(k, last); c < 0 || c == 0 && strict || keys.below != nil && bytes.Compare(k, keys.below) >= 0 {
 			p.wrong(fmt.Errorf("%s: key %d of %d is out of order", where, i, n))
 		}
 		last, strict = k, true
 		switch {
 		case flags == branchPage:
-			p.tree(u64(e[8:]), bucket, k, depth+1)
-		case u32(e)&bucketElement != 0:
+			under := within{k, keys.below}
+			if i+1 < len(all) {
+				under.below = all[i+1].key
+			}
+			p.tree(e.page, bucket, under, depth+1)
+		case e.bucket:
 			p.bucket(fmt.Sprintf("%s: bucket %q", where, k), append(bucket[:len(bucket):len(bucket)], k), v, depth+1)
 		default:
 			p.entry(bucket, k, v)
 		}
 	}
+}
+
+// element is one of a page.
+type element struct {
+	key, value []byte
+	from       uint64 // where the key begins
+	page       uint64 // of a branch: what is under it
+	bucket     bool   // of a leaf: the value is a bucket's head
+}
+
+// elementAt reads element i of n, if all of it is on the page.
+func elementAt(b []byte, flags uint16, i, n int) (element, bool) {
+	at := pageHeader + i*elementHeader
+	e := b[at : at+elementHeader]
+	var pos, keySize, valueSize uint64
+	if flags == branchPage {
+		pos, keySize = uint64(u32(e)), uint64(u32(e[4:]))
+	} else {
+		pos, keySize, valueSize = uint64(u32(e[4:])), uint64(u32(e[8:])), uint64(u32(e[12:]))
+	}
+	from := uint64(at) + pos
+	if keySize == 0 && flags == leafPage || from < uint64(pageHeader+n*elementHeader) || from+keySize+valueSize > uint64(len(b)) {
+		return element{}, false
+	}
+	out := element{key: b[from : from+keySize], value: b[from+keySize : from+keySize+valueSize], from: from}
+	if flags == branchPage {
+		out.page = u64(e[8:])
+	} else {
+		out.bucket = u32(e)&bucketElement != 0
+	}
+	return out, true
 }
 
 // bucket walks a bucket whose head, and perhaps whose only page, is v.
@@ -198,11 +241,11 @@ func (p *pages) bucket(where string, name [][]byte, v []byte, depth int) {
 	case len(v) < 16:
 		p.wrong(fmt.Errorf("%s has a head of %d bytes", where, len(v)))
 	case u64(v) != 0:
-		p.tree(u64(v), name, nil, depth)
+		p.tree(u64(v), name, within{}, depth)
 	case len(v) < 16+pageHeader || depth > maxDepth:
 		p.wrong(fmt.Errorf("%s has no page", where))
 	default:
-		p.elements(where, v[16:], name, nil, depth)
+		p.elements(where, v[16:], name, within{}, depth)
 	}
 }
 
