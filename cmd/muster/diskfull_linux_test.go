@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store/bolt"
 )
 
 // The disk is full by RLIMIT_FSIZE: the file may not grow, as on a full disk, and the signal that comes with it is ignored.
@@ -22,7 +29,7 @@ func TestFullDiskRefusesActsIsFoundByDoctorAndServesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(t.TempDir(), "data")
-	script := fmt.Sprintf("trap '' XFSZ; ulimit -f 128; exec %s serve --listen %s --data %s", exe, addr, data)
+	script := fmt.Sprintf("trap '' XFSZ; ulimit -S -f 128; exec %s serve --listen %s --data %s", exe, addr, data)
 	var out output
 	cmd := exec.Command("/bin/bash", "-c", script)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "HOME="+t.TempDir())
@@ -65,5 +72,67 @@ func TestFullDiskRefusesActsIsFoundByDoctorAndServesOn(t *testing.T) {
 	}
 	if res := l.must("instances", "ORDERS", "-o", "name"); strings.Count(res.stdout, "\n") != 40 {
 		t.Errorf("it does not serve on: %s", res.stdout)
+	}
+	refusedOnDisk(t, "http://"+addr, filepath.Join(data, "muster.db"))
+	intents := l.must("audit", "-o", "name").stdout
+
+	// Whatever it keeps can be had elsewhere, and with room again it writes by itself.
+	l.must("backup", filepath.Join(t.TempDir(), "backup.db"), "--data", data)
+	var limit unix.Rlimit
+	if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &limit); err != nil {
+		t.Fatal(err)
+	}
+	limit.Cur = limit.Max
+	if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the journal to have everything", func() bool { return strings.Contains(l.run("status").stdout, "ok") })
+	l.must("note", "ORDERS", "10.0.0.1:80", "with room again")
+	if now := l.must("audit", "-o", "name").stdout; strings.Count(now, "\n") < strings.Count(intents, "\n")+1 {
+		t.Errorf("with room again the audit has %d lines, it had %d", strings.Count(now, "\n"), strings.Count(intents, "\n"))
+	}
+	cmd.Process.Kill()
+	_ = cmd.Wait() // killed
+	kept, err := bolt.Examine(filepath.Join(data, bolt.File))
+	if err != nil || kept.Instances < 40 || kept.Intents != 1 {
+		t.Errorf("the data file holds %+v, %v; want 40 instances or one more, and an intent", kept, err)
+	}
+}
+
+// refusedOnDisk checks what a client hears of a full disk: what must last is refused with 507 and the file's name, heartbeats and
+// registrations are not.
+func refusedOnDisk(t *testing.T, url, file string) {
+	t.Helper()
+	instance := url + "/api/v1/namespaces/default/services/ORDERS/instances/10.0.0.2:80"
+	put := func(target, body string, header ...string) (int, nativewire.Problem) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var p nativewire.Problem
+		body2, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = json.Unmarshal(body2, &p) // an answer that is no problem says nothing here
+		return res.StatusCode, p
+	}
+	status, p := put(instance+"/intent", `{"note":"`+strings.Repeat("z", 1000)+`"}`, "If-Match", "0")
+	if status != http.StatusInsufficientStorage || p.Code != muster.Exhausted || !strings.Contains(p.Detail, file) {
+		t.Errorf("an intent on a full disk: %d %+v, want 507 with the file's name", status, p)
+	}
+	for range 3 {
+		if status, p := put(url+"/api/v1/namespaces/default/services/BILLING/instances/10.0.0.9:80", `{"endpoints":[{"scheme":"http","address":"10.0.0.9:80"}],"ttl":"1s","owner":"me"}`); status >= 300 {
+			t.Errorf("registering and renewing on a full disk: %d %+v", status, p)
+		}
 	}
 }
