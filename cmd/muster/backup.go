@@ -2,51 +2,43 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
-	"github.com/muster-go/muster/internal/nativewire"
-	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store/bolt"
 )
 
 func (c *cli) backupCommand() *cobra.Command {
-	var data string
+	var from administration
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write all that a server keeps to a file, while it serves",
 		Long: `Writes all that muster serve keeps in its data directory to FILE, as it is at one moment: instances,
-intents, tokens (as hashes) and audit. The server of that directory is asked while it serves on; when
-none runs, the data are read from the directory. FILE gets its name once all of it is on the disk and was
-read again. FILE - is stdout.
+intents, tokens (as hashes) and audit. On the machine of the server, its user and root need no token: the
+server that runs on the directory is asked and serves on; when none runs, the data are read from there.
+From elsewhere a token with admin is needed.
 
-muster restore puts it back.`,
+FILE gets its name once all of it is on the disk and was read again. FILE - is stdout. muster restore puts
+it back.`,
 		Example: `  muster backup /backups/muster-$(date +%F).db
   muster backup - --data /var/lib/muster | age -r KEY > muster.db.age`,
 		Args: exactly(1, "one FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.backup(cmd.Context(), args[0], data, force) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.backup(cmd.Context(), &from, args[0], force) },
 	}
-	c.dataFlag(cmd, &data)
+	from.addFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
 	return cmd
-}
-
-// dataFlag gives cmd the flag that names a data directory of this machine.
-func (c *cli) dataFlag(cmd *cobra.Command, data *string) {
-	cmd.Flags().StringVar(data, "data", "", "data directory of the server; by default that of muster serve (MUSTER_DATA)")
-	cmd.MarkFlagDirname("data")
 }
 
 // dataPath is the data directory that was asked for.
@@ -95,15 +87,11 @@ func lastAct(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-func (c *cli) backup(ctx context.Context, file, data string, force bool) error {
-	dir, err := c.dataPath(data)
-	if err != nil {
-		return err
-	}
+func (c *cli) backup(ctx context.Context, from *administration, file string, force bool) error {
 	if file == "-" {
-		return c.backupToStdout(ctx, dir)
+		return c.backupToStdout(ctx, from)
 	}
-	contents, err := c.saveBackup(ctx, dir, file, force)
+	contents, err := c.saveBackup(ctx, from, file, force)
 	if err != nil {
 		return err
 	}
@@ -116,7 +104,7 @@ func (c *cli) backup(ctx context.Context, file, data string, force bool) error {
 }
 
 // backupToStdout writes a file that was read again to stdout.
-func (c *cli) backupToStdout(ctx context.Context, dir string) error {
+func (c *cli) backupToStdout(ctx context.Context, from *administration) error {
 	if isTerminal(c.stdout) {
 		return usage("a terminal cannot show a backup: name a file, or redirect stdout")
 	}
@@ -125,7 +113,7 @@ func (c *cli) backupToStdout(ctx context.Context, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	contents, err := c.saveBackup(ctx, dir, filepath.Join(temp, bolt.File), true)
+	contents, err := c.saveBackup(ctx, from, filepath.Join(temp, bolt.File), true)
 	if err != nil {
 		return err
 	}
@@ -142,10 +130,9 @@ func (c *cli) backupToStdout(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (c *cli) saveBackup(ctx context.Context, dir, file string, force bool) (*bolt.Contents, error) {
+func (c *cli) saveBackup(ctx context.Context, from *administration, file string, force bool) (*bolt.Contents, error) {
 	contents, err := bolt.Save(file, force, func(w io.Writer) error {
-		p := &counter{to: w, cli: c, next: time.Now().Add(time.Second)}
-		return c.backupOf(ctx, dir, p)
+		return c.backupOf(ctx, from, &counter{to: w, cli: c, next: time.Now().Add(time.Second)})
 	})
 	if errors.Is(err, muster.Conflict) {
 		return nil, &exitError{exitFailed, fmt.Errorf("%w; --force replaces it", err)}
@@ -153,51 +140,75 @@ func (c *cli) saveBackup(ctx context.Context, dir, file string, force bool) (*bo
 	return contents, err
 }
 
-// backupOf writes the data of the directory to w: the server's that runs on it, else the file's.
-func (c *cli) backupOf(ctx context.Context, dir string, w io.Writer) error {
-	conn, dialled := server.DialControl(ctx, dir)
-	if dialled == nil {
-		conn.Close()
-		c.progress("muster serve runs on %s and is asked", dir)
-		return c.askBackup(ctx, dir, w)
+// backupOf writes to w what the server keeps that [cli.administer] would ask.
+func (c *cli) backupOf(ctx context.Context, from *administration, w *counter) error {
+	if from.data != "" {
+		return c.backupHere(ctx, from.data, w)
 	}
-	_, err := bolt.Copy(ctx, dir, w)
-	if errors.Is(err, muster.Unavailable) {
-		return &exitError{exitFailed, fmt.Errorf("%w; its control socket does not answer (%v): run this as the user who runs it", err, dialled)}
+	dir, named := c.text("serve.data"), c.set.values["registry"].From != "default"
+	if !named && runsHere(ctx, dir) {
+		return c.backupHere(ctx, dir, w)
 	}
-	if errors.Is(err, muster.NotFound) {
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	for _, host := range servers.hosts {
+		if err = c.download(ctx, servers, host, w); w.n > 0 || muster.CodeOf(err) != muster.Unavailable {
+			return err
+		}
+	}
+	if !named && errors.Is(err, syscall.ECONNREFUSED) && exists(filepath.Join(dir, bolt.File)) {
+		return c.backupHere(ctx, dir, w)
+	}
+	return err
+}
+
+// backupHere writes the data of a directory of this machine: of the server that runs on it, else of the file.
+func (c *cli) backupHere(ctx context.Context, data string, w *counter) error {
+	dir, err := c.dataPath(data)
+	if err != nil {
+		return err
+	}
+	if runsHere(ctx, dir) {
+		return c.download(ctx, controlWeb(dir), dir, w)
+	}
+	_, err = bolt.Copy(ctx, dir, w)
+	switch {
+	case errors.Is(err, muster.Unavailable):
+		return &exitError{exitFailed, fmt.Errorf("%w, and its control socket does not answer: run this as the user who runs it", err)}
+	case errors.Is(err, muster.NotFound):
 		return fmt.Errorf("%w; --data names the directory", err)
 	}
 	return err
 }
 
-// askBackup asks the server that runs on the directory.
-func (c *cli) askBackup(ctx context.Context, dir string, w io.Writer) error {
-	transport := &http.Transport{
-		DisableKeepAlives:     true,
-		ResponseHeaderTimeout: c.duration("timeout"),
-		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return server.DialControl(ctx, dir) },
+// download writes a server's backup to w.
+func (c *cli) download(ctx context.Context, servers *web, host string, w *counter) error {
+	const path = "/api/v1/backup"
+	answered, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(c.duration("timeout"), cancel) // for the head of the answer; the rest takes its time
+	res, err := servers.ask(answered, http.MethodGet, host, path, http.Header{"Muster-By": {c.text("by")}}, nil)
+	if err == nil && !late.Stop() {
+		res.Body.Close()
+		err = context.DeadlineExceeded
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://control/api/v1/backup", nil)
 	if err != nil {
-		return err
-	}
-	req.Header.Set("Muster-By", c.text("by"))
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: err}
+		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: fmt.Errorf("%s: %w", host, err)}
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		var p nativewire.Problem
-		if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err != nil || p.Code == "" {
-			return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: fmt.Errorf("the server answered %s", res.Status)}
+		text, _ := io.ReadAll(io.LimitReader(res.Body, maxStatus)) // what there is
+		if p := problemOf(res, text); p != nil {
+			p.Op = "backup"
+			return p
 		}
-		p.Op = "backup"
-		return p.Err()
+		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: notMuster(servers.url(host, path), res)}
 	}
+	c.progress("%s serves on and is asked", host)
 	if _, err := io.Copy(w, res.Body); err != nil {
-		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: fmt.Errorf("the server's answer broke off: %w", err)}
+		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: fmt.Errorf("%s: the answer broke off: %w", host, err)}
 	}
 	return nil
 }

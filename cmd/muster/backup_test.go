@@ -21,7 +21,7 @@ func TestABackupIsTakenWhileServingAndPutBack(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.db")
 
 	online := l.must("backup", file, "--data", data, "-o", "json")
-	if !strings.Contains(online.stdout, `"intents": 1`) || !strings.Contains(online.stderr, "runs on "+data) {
+	if !strings.Contains(online.stdout, `"intents": 1`) || !strings.Contains(online.stderr, data+" serves on") {
 		t.Errorf("a backup of a server that runs: %s%s", online.stdout, online.stderr)
 	}
 	if res := l.run("backup", file, "--data", data); res.code != exitFailed || !strings.Contains(res.stderr, "--force") {
@@ -32,6 +32,12 @@ func TestABackupIsTakenWhileServingAndPutBack(t *testing.T) {
 	if want, err := os.ReadFile(file); err != nil || len(piped.stdout) < len(want)/2 || !strings.Contains(piped.stderr, "1 intent,") {
 		t.Errorf("to stdout: %d bytes, beside a file of %d; %s", len(piped.stdout), len(want), piped.stderr)
 	}
+	remote := filepath.Join(t.TempDir(), "remote.db")
+	if res := l.run("backup", remote); res.code != exitDenied || !strings.Contains(res.stderr, "token") {
+		t.Errorf("over the network, without a token: exit code %d, %s", res.code, res.stderr)
+	}
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "backups", "--allow", "admin", "--data", data).stdout)
+	l.must("backup", remote)
 	if res := l.run("restore", file, "--data", data); res.code != exitFailed || !strings.Contains(res.stderr, "another process holds it") {
 		t.Errorf("a restore under a server that runs: exit code %d, %s", res.code, res.stderr)
 	}
@@ -41,7 +47,7 @@ func TestABackupIsTakenWhileServingAndPutBack(t *testing.T) {
 	l.stop()
 
 	again := filepath.Join(t.TempDir(), "again.db")
-	if res := l.must("backup", again, "--data", data); strings.Contains(res.stderr, "runs on") {
+	if res := l.must("backup", again, "--data", data); strings.Contains(res.stderr, "serves on") {
 		t.Errorf("a backup of a server that is stopped: %s", res.stderr)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")

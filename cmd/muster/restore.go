@@ -25,7 +25,8 @@ Once the server is started again, clients list anew, and nothing expires before 
 		Args: exactly(1, "one FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.restore(cmd.Context(), args[0], data) },
 	}
-	c.dataFlag(cmd, &data)
+	cmd.Flags().StringVar(&data, "data", "", "data directory of the server; by default that of muster serve (MUSTER_DATA)")
+	cmd.MarkFlagDirname("data")
 	return cmd
 }
 

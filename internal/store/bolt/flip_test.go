@@ -61,7 +61,7 @@ func TestABitThatFlipsNeverLosesAnythingSilently(t *testing.T) {
 	whole, intents, tokens, static := crowded(t)
 	flips := 60
 	if os.Getenv("MUSTER_SOAK") == "1" {
-		flips = 3000
+		flips = 1000
 	}
 	random := rand.New(rand.NewPCG(3, 4))
 	dir := t.TempDir()
