@@ -3,6 +3,7 @@ package muster_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,7 +102,7 @@ func TestUnreachableRegistryGivesALiveRegistrationThatGoesOn(t *testing.T) {
 }
 
 func TestPermanentErrorsAreReturnedAtOnce(t *testing.T) {
-	for _, code := range []muster.Code{muster.Denied, muster.Invalid, muster.Exhausted, muster.Unsupported} {
+	for _, code := range []muster.Code{muster.Denied, muster.Invalid, muster.Exhausted, muster.Unsupported, muster.Conflict} {
 		bubble(t, nil, func(t *testing.T, f *fake, r *muster.Registry) {
 			f.down(&muster.Error{Code: code})
 			reg, err := r.Register(t.Context(), *orders(1))
@@ -296,5 +297,14 @@ func TestRegistryTakesTheDriversNamespace(t *testing.T) {
 	defer r.Close(t.Context())
 	if got := r.Namespace(); got != "prod" {
 		t.Errorf("namespace %q, want prod", got)
+	}
+}
+
+func TestPlacingIsRefusedWhereEverythingHasALease(t *testing.T) {
+	r := muster.New(newFake(), nil)
+	defer r.Close(t.Context())
+	placed, err := r.Place(t.Context(), muster.Instance{Service: "PRINTER", Endpoints: []muster.Endpoint{{Scheme: "ipp", Address: "10.0.0.9:631"}}})
+	if muster.CodeOf(err) != muster.Unsupported || !strings.Contains(err.Error(), "kept alive by heartbeats") {
+		t.Errorf("placed as %+v, %v", placed, err)
 	}
 }
