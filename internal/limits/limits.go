@@ -118,7 +118,7 @@ func (l *Limits) Enter(a *Account, c Class, body int64) error {
 	}
 	if l.rate.Burst() > 0 {
 		floor := l.rate.Burst() * floors[c] / 10
-		if g := a.gcra.Take(l.rate, now, 1+max(body, 0)/bytesIn, floor); !g.OK {
+		if g := a.gcra.Take(l.rate, now, 1+min(max(body, 0), longestBody)/bytesIn, floor); !g.OK {
 			return l.refuse(a, &Refusal{Reason: Requests, Class: c, Limit: int64(l.opt.Requests), After: g.Retry, Remaining: g.Remaining, Reset: g.Reset})
 		}
 	}

@@ -48,7 +48,7 @@ func TestReadsAreShedFirstAndActsLast(t *testing.T) {
 			t.Errorf("%d reads, then %+v; want 100, half the burst, and the next in 10 ms", reads, no)
 		}
 		beats, no := enter(t, l, "a", limits.Beat, 1000)
-		if beats != 80 || !strings.Contains(no.Error(), "a asks more than 100 times a second, so its heartbeats are refused") {
+		if beats != 80 || !strings.Contains(no.Error(), "a asks for more than 100 requests a second (each 2 KiB sent and 64 KiB read count as one more), so its heartbeats are refused") {
 			t.Errorf("%d heartbeats, then %v; want 80", beats, no)
 		}
 		if acts, _ := enter(t, l, "a", limits.Act, 1000); acts != 20 {

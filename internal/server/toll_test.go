@@ -43,7 +43,7 @@ func ask(t *testing.T, c *http.Client, method, url, body string) (*http.Response
 const instance = `{"endpoints":[{"scheme":"http","address":"10.0.0.7:8080"}],"owner":"o","ttl":"1m"}`
 
 func TestTooManyRequestsAreRefusedInTheFormOfEachFace(t *testing.T) {
-	s, c := start(t, server.Options{Limits: limits.Config{Requests: 10}})
+	s, c := start(t, server.Options{Limits: limits.Config{Requests: 5}})
 	put(t, s.Store(), muster.Instance{Service: "ORDERS", ID: "a"})
 	until := func(method, path string) (*http.Response, string) {
 		for range 400 {
@@ -60,14 +60,14 @@ func TestTooManyRequestsAreRefusedInTheFormOfEachFace(t *testing.T) {
 		Status              int
 	}
 	if err := json.Unmarshal([]byte(body), &problem); err != nil || problem.Code != "rejected" || problem.Status != 429 ||
-		!strings.Contains(problem.Detail, "127.0.0.1 asks more than 10 times a second, so its reads are refused") || problem.After == "" {
+		!strings.Contains(problem.Detail, "127.0.0.1 asks for more than 5 requests a second") || problem.After == "" {
 		t.Errorf("native: %s", body)
 	}
 	after, err := strconv.Atoi(res.Header.Get("Retry-After"))
 	if err != nil || after < 1 || after > 4 {
 		t.Errorf("Retry-After: %q, want whole seconds, few", res.Header.Get("Retry-After"))
 	}
-	if got := res.Header.Get("RateLimit-Policy"); got != `"requests";q=20;w=2` {
+	if got := res.Header.Get("RateLimit-Policy"); got != `"requests";q=10;w=2` {
 		t.Errorf("RateLimit-Policy: %s", got)
 	}
 	if got := res.Header.Get("RateLimit"); !strings.HasPrefix(got, `"requests";r=0;t=`) {
@@ -216,7 +216,7 @@ func TestStreamsHoldNoTurn(t *testing.T) {
 }
 
 func TestBodyWithoutALengthIsChargedForWhatCame(t *testing.T) {
-	s, c := start(t, server.Options{Limits: limits.Config{Requests: 10}})
+	s, c := start(t, server.Options{Limits: limits.Config{Requests: 2}})
 	url := s.URL() + "/api/v1/namespaces/default/services/ORDERS/instances/a"
 	large := strings.Replace(instance, "{", `{"metadata":{"m":"`+strings.Repeat("x", 14<<10)+`"},`, 1)
 	send := func() int {
@@ -234,8 +234,8 @@ func TestBodyWithoutALengthIsChargedForWhatCame(t *testing.T) {
 	}
 	for n := range 10 {
 		if code := send(); code == 429 {
-			if n > 5 {
-				t.Errorf("%d registrations of 14 KiB were taken at 10 small requests a second", n)
+			if n > 2 {
+				t.Errorf("%d registrations of 14 KiB were taken at 2 small requests a second", n)
 			}
 			return
 		} else if code != 200 {
