@@ -24,7 +24,7 @@ test-%: setup ## one area: unit, cross, static, interop, faults, deploy, demo, d
 	@scripts/test $*
 
 bench: ## benchmarks, each beside a peer or a floor measured in the same run
-	@cd bench && go test -run '^$$' -bench . -benchmem $(ARGS)
+	@cd bench && go test -run '^$$' -bench . -benchmem -timeout 1h $(ARGS)
 
 choosing: ## each policy while one of ten real servers is bad, as a table; MUSTER_SOAK=1 for longer looks
 	@go test -count=1 -timeout 30m -v ./test/choosing

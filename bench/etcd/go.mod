@@ -1,3 +1,4 @@
+// The etcd that bench/etcd_test.go builds and starts, with the versions that its release names; nothing here is muster's.
 module github.com/muster-go/muster/bench/etcd
 
 go 1.26.0

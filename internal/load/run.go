@@ -58,11 +58,11 @@ type Pace struct {
 
 // runner is one run.
 type runner struct {
-	opt      Options
-	fleet    *fleet
-	watchers *watchers
-	tallies  map[string]*tally
-	register struct{ took time.Duration }
+	opt         Options
+	fleet       *fleet
+	watchers    *watchers
+	tallies     map[string]*tally
+	registering time.Duration // how long all of them took
 }
 
 // Run does what opt says. When ctx ends it stops, deregisters, and reports what there is, without an error.
@@ -179,7 +179,7 @@ func (r *runner) registerAll(ctx context.Context) {
 	stop()
 	done()
 	kept.Wait()
-	r.register.took = time.Since(begin)
+	r.registering = time.Since(begin)
 }
 
 // maxCallers bounds the requests of one kind that are in flight at once; a request more waits, and its latency has the wait.
@@ -307,7 +307,7 @@ func (r *runner) report(took time.Duration) *Report {
 		Target: o.Target.Addr, Namespace: o.Namespace, Protocol: o.Protocol, Instances: o.Instances, Services: o.Services, Connections: o.Connections,
 		Watchers: o.Watchers, Interval: nativewire.Duration(o.Interval), Took: nativewire.Duration(took.Round(time.Millisecond)),
 	}
-	report.Results = append(report.Results, r.tallies[Register].result(o.Rate, r.register.took))
+	report.Results = append(report.Results, r.tallies[Register].result(o.Rate, r.registering))
 	for _, k := range []struct {
 		kind  string
 		asked float64

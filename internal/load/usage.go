@@ -24,15 +24,15 @@ type usage struct {
 // is on this machine, it is what the system knows, and nothing of the heap.
 type Usage struct {
 	CPU            float64 `json:"cpu"`             // seconds of processor time, while the load ran
-	CPUPerSecond   float64 `json:"cpu_per_second"`  // of one processor
-	CPUPerOp       float64 `json:"cpu_per_op"`      // microseconds, over all kinds; each heartbeat of a batch is one
-	RegisterPerOp  float64 `json:"register_per_op"` // microseconds of processor time by registration, heartbeats meanwhile included
-	ResidentBefore float64 `json:"resident_before"` // bytes, before anything was registered
-	ResidentAfter  float64 `json:"resident_after"`  // when the load ended
-	HeapBefore     float64 `json:"heap_before"`
-	HeapAfter      float64 `json:"heap_after"`
-	LiveBefore     float64 `json:"live_before"` // of the heap, what the last collection left
-	LiveAfter      float64 `json:"live_after"`
+	CPUPerSecond   float64 `json:"cpupersecond"`  // of one processor
+	CPUPerOp       float64 `json:"cpuperop"`      // microseconds, over all kinds; each heartbeat of a batch is one
+	RegisterPerOp  float64 `json:"registerperop"` // microseconds of processor time by registration, heartbeats meanwhile included
+	ResidentBefore float64 `json:"residentbefore"` // bytes, before anything was registered
+	ResidentAfter  float64 `json:"residentafter"`  // when the load ended
+	HeapBefore     float64 `json:"heapbefore"`
+	HeapAfter      float64 `json:"heapafter"`
+	LiveBefore     float64 `json:"livebefore"` // of the heap, what the last collection left
+	LiveAfter      float64 `json:"liveafter"`
 }
 
 // measure reads the server's metrics, or, when they are refused and the server is on this machine, what the system knows.
