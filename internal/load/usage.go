@@ -23,10 +23,10 @@ type usage struct {
 // Usage is what the server used, by its own account: its metrics process_* and go_memstats_*. Where it keeps those to itself and
 // is on this machine, it is what the system knows, and nothing of the heap.
 type Usage struct {
-	CPU            float64 `json:"cpu"`             // seconds of processor time, while the load ran
-	CPUPerSecond   float64 `json:"cpupersecond"`  // of one processor
-	CPUPerOp       float64 `json:"cpuperop"`      // microseconds, over all kinds; each heartbeat of a batch is one
-	RegisterPerOp  float64 `json:"registerperop"` // microseconds of processor time by registration, heartbeats meanwhile included
+	CPU            float64 `json:"cpu"`            // seconds of processor time, while the load ran
+	CPUPerSecond   float64 `json:"cpupersecond"`   // of one processor
+	CPUPerOp       float64 `json:"cpuperop"`       // microseconds, over all kinds; each heartbeat of a batch is one
+	RegisterPerOp  float64 `json:"registerperop"`  // microseconds of processor time by registration, heartbeats meanwhile included
 	ResidentBefore float64 `json:"residentbefore"` // bytes, before anything was registered
 	ResidentAfter  float64 `json:"residentafter"`  // when the load ended
 	HeapBefore     float64 `json:"heapbefore"`
