@@ -2,8 +2,6 @@ package server_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -66,26 +64,34 @@ func families(t *testing.T, text string) map[string]*family {
 	return out
 }
 
-// provoked serves what gives every metric a series: each kind of client, statuses, a watcher.
-func provoked(t *testing.T) (*server.Server, func() map[string]*family) {
+// provoked serves what gives every metric a series: each kind of client, statuses, a certificate. page is what /metrics says.
+func provoked(t *testing.T) (s *server.Server, page func() string) {
 	t.Helper()
-	s, c := start(t, server.Options{Version: "test"})
+	ca := newAuthority(t, "ca")
+	s, _ = secure(t, ca, server.Options{Version: "test"})
+	c := over(t, ca)
 	for i, status := range []muster.Status{muster.Starting, muster.Up, muster.OutOfService, muster.Down} {
 		enlist(t, s.Store(), "default", fmt.Sprint(i), status)
 	}
 	for _, path := range []string{"/api/v1/status", "/eureka/apps", "/", "/livez", "/nothing"} {
 		get(t, c, s.URL()+path)
 	}
-	return s, func() map[string]*family {
+	return s, func() string {
 		_, text := get(t, c, s.URL()+"/metrics")
-		out := families(t, text)
-		for name := range out {
-			if !strings.HasPrefix(name, "muster_") {
-				delete(out, name)
-			}
-		}
-		return out
+		return text
 	}
+}
+
+// own are the families that are muster's.
+func own(t *testing.T, page string) map[string]*family {
+	t.Helper()
+	out := families(t, page)
+	for name := range out {
+		if !strings.HasPrefix(name, "muster_") {
+			delete(out, name)
+		}
+	}
+	return out
 }
 
 func enlist(t *testing.T, s *store.Store, namespace, id string, status muster.Status) {
@@ -100,8 +106,8 @@ func enlist(t *testing.T, s *store.Store, namespace, id string, status muster.St
 }
 
 func TestMetricsAreThoseOfTheDocument(t *testing.T) {
-	_, gather := provoked(t)
-	served := gather()
+	_, page := provoked(t)
+	served := own(t, page())
 	text, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
@@ -133,47 +139,33 @@ func TestMetricsAreThoseOfTheDocument(t *testing.T) {
 }
 
 func TestPromisedMetrics(t *testing.T) {
-	_, gather := provoked(t)
+	_, page := provoked(t)
 	var lines []string
-	for name, f := range gather() {
+	for name, f := range own(t, page()) {
 		lines = append(lines, fmt.Sprintf("%s %s %v", name, f.kind, f.labels))
 	}
 	golden.Lines(t, "testdata/promises/metrics.txt", lines)
 }
 
 func TestSeriesAreBoundedWhateverNamespacesThereAre(t *testing.T) {
-	s, gather := provoked(t)
-	gather() // default is chosen
+	s, page := provoked(t)
+	page() // default is chosen
 	for i := range 300 {
 		for id := range 1 + i%2 {
 			enlist(t, s.Store(), fmt.Sprintf("n%d", i), fmt.Sprint(id), muster.Up)
 		}
 	}
-	first := gather()
-	if got := first["muster_services"].series; got != 257 {
+	if got := own(t, page())["muster_services"].series; got != 257 {
 		t.Errorf("%d namespaces have series, want 256 and the rest", got)
 	}
-	text := func() string {
-		res, err := http.Get(s.URL() + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		defer http.DefaultClient.CloseIdleConnections()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
 	const others = `muster_services{namespace="_other"} `
-	if out := text(); !strings.Contains(out, others+"45\n") || !strings.Contains(out, `muster_services{namespace="n1"} 1`) || !strings.Contains(out, `{namespace="default"}`) {
+	if out := page(); !strings.Contains(out, others+"45\n") || !strings.Contains(out, `muster_services{namespace="n1"} 1`) || !strings.Contains(out, `{namespace="default"}`) {
 		t.Errorf("301 namespaces, the larger ones first and the one from before: %s", out)
 	}
 	for id := range 9 { // one of the others grows; it stays where its counters are
 		enlist(t, s.Store(), "n298", fmt.Sprint(id), muster.Up)
 	}
-	if out := text(); strings.Contains(out, `namespace="n298"`) || !strings.Contains(out, others+"45\n") {
+	if out := page(); strings.Contains(out, `namespace="n298"`) || !strings.Contains(out, others+"45\n") {
 		t.Error("a namespace moved from one series to another")
 	}
 }
