@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,19 @@ func TestEverySettingOfServeIsInItsDocument(t *testing.T) {
 		flag, of := strings.CutPrefix(key.Name, "serve.")
 		if of && (!strings.Contains(string(text), "`--"+flag) || !strings.Contains(string(text), "`"+key.Env+"`")) {
 			t.Errorf("docs/serve.md has no row for --%s and %s", flag, key.Env)
+		}
+	}
+}
+
+func TestEveryCommandIsInItsDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cli{getenv: func(string) string { return "" }}
+	for _, cmd := range c.root().Commands() {
+		if cmd.Runnable() && !cmd.Hidden && !regexp.MustCompile("`(muster (help )?)?"+cmd.Name()+"[ `]").Match(text) {
+			t.Errorf("docs/cli.md does not name muster %s", cmd.Name())
 		}
 	}
 }
