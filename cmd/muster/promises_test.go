@@ -191,3 +191,14 @@ func TestEveryCommandIsInItsDocument(t *testing.T) {
 		}
 	}
 }
+
+// A name of several words is written as one, as in the native API.
+func TestFieldsAreLowerCase(t *testing.T) {
+	for command, x := range shapes() {
+		fields(reflect.TypeOf(x.shape), "", map[reflect.Type]bool{}, func(path string, _ reflect.Type) {
+			if path != strings.ToLower(path) || strings.ContainsAny(path, "-") {
+				t.Errorf("%s: %s has capitals or a hyphen", command, path)
+			}
+		})
+	}
+}

@@ -31,7 +31,7 @@ are up to two minor ones apart understand each other.`,
 type versionsShown struct {
 	Version string          `json:"version"`          // of this program
 	Commit  string          `json:"commit,omitempty"` // that it was built from
-	Format  int             `json:"dataFormat"`       // of the data file that it writes; it reads older ones
+	Format  int             `json:"format"`           // of the data file that it writes; it reads older ones
 	Go      string          `json:"go"`
 	OS      string          `json:"os"`
 	Arch    string          `json:"arch"`
