@@ -125,11 +125,11 @@ func (b *bench) settle() error {
 	if b.opt.Target.TLS, err = u.TLSConfig(); err != nil {
 		return err
 	}
-	if u.User != "" {
-		_, token, ok := strings.Cut(u.User, ":")
-		if !ok {
-			token = u.User
-		}
+	token, err := u.Token()
+	if err != nil {
+		return err
+	}
+	if token = cmp.Or(token, b.c.text(tokenKey)); token != "" {
 		b.opt.Target.Authorization = "Bearer " + token
 	}
 	if name := cmp.Or(namespace, strings.Trim(u.Path, "/")); name != "" && name != muster.DefaultNamespace {

@@ -178,6 +178,8 @@ func before(rec *muster.AuditRecord) muster.Intent {
 // who did it, proven before claimed.
 func who(rec muster.AuditRecord) string {
 	switch {
+	case rec.Proven != "" && rec.Claimed != "":
+		return rec.Proven + " (says " + rec.Claimed + ")"
 	case rec.Proven != "":
 		return rec.Proven
 	case rec.Claimed != "":

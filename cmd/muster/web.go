@@ -49,6 +49,9 @@ func (c *cli) servers() (*web, error) {
 	if tls != nil {
 		w.base = "https://"
 	}
+	if c.open == nil { // else it was said when that was opened
+		c.warnPlain(raw)
+	}
 	if w.token, err = u.Token(); err != nil {
 		return nil, err
 	}
