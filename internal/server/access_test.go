@@ -231,6 +231,8 @@ func (r row) request(t *testing.T) *http.Request {
 	path = strings.NewReplacer("{namespace}", "prod", "{service}", "ORDERS", "{id}", "i1", "{name}", "nobody").Replace(path)
 	body := ""
 	switch {
+	case kind == "static":
+		kind, body = "application/json", `{"static":true,"endpoints":[{"scheme":"http","address":"10.0.0.9:80"}]}`
 	case kind == "application/vnd.muster.heartbeats":
 		body = "mhb1\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	case kind == "application/json":
