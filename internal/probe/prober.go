@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/guard"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -142,8 +143,8 @@ func (p *Prober) dispatch(ctx context.Context) time.Duration {
 
 // schedule puts s where it is asked after about d.
 func (p *Prober) schedule(s *subject, d time.Duration) {
-	host, _, _ := net.SplitHostPort(s.check.Address)
-	s.at = p.paces.reserve(host, p.now()+int64(d))
+	s.host, _, _ = net.SplitHostPort(s.check.Address)
+	s.at = p.paces.reserve(s.host, p.now()+int64(d))
 	heap.Push(&p.due, s)
 }
 
@@ -206,15 +207,14 @@ func (p *Prober) ill(s *subject, err error) {
 
 // judge hands a finding to the store, unless somebody else has the key by now.
 func (p *Prober) judge(s *subject, v store.Verdict) {
-	rec := p.store.Get(s.key)
-	if rec == nil || rec.Instance.Owner != s.owner {
-		return
-	}
-	if err := p.store.Judge(s.key, v); err != nil {
+	v.Owner = s.owner
+	switch err := p.store.Judge(s.key, v); {
+	case err == nil:
+		s.down = v.Down
+	case errors.Is(err, muster.NotFound) || errors.Is(err, muster.Conflict): // the next look finds out
+	default:
 		p.opt.Log.Warn("probe: the finding is not kept", "instance", s.key.String(), "error", err)
-		return
 	}
-	s.down = v.Down
 }
 
 // State is what a prober does and finds, by namespace as written, as of the last second.

@@ -42,7 +42,7 @@ func (s *Store) Renew(key muster.Key, owner string) error {
 			return notFound(key)
 		}
 		if owner != "" && l.record.Load().Instance.Owner != owner {
-			return &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Conflict, Err: fmt.Errorf("another owner registered %v and holds it now", key)}
+			return taken(key)
 		}
 		if l.renew(s.now()) {
 			return nil
@@ -95,6 +95,10 @@ func (s *Store) RenewHandles(namespace string, n int, handle func(i int) uint64,
 		sp.seen.Add(seen)
 	}
 	return nil
+}
+
+func taken(key muster.Key) error {
+	return &muster.Error{Service: key.Service, Instance: key.ID, Code: muster.Conflict, Err: fmt.Errorf("another owner registered %v and holds it now", key)}
 }
 
 func notFound(key muster.Key) error {

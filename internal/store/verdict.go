@@ -12,6 +12,7 @@ type Verdict struct {
 	Down    bool
 	Because string    // of Down: "tcp 10.0.0.7:8080: connection refused"
 	At      time.Time // when it was found
+	Owner   string    // whose registration was asked, so that the finding is not put on another's; "" is any
 }
 
 // judged is what a record keeps while a verdict says that its instance is down.
@@ -24,7 +25,7 @@ type judged struct {
 // muster.BecauseKey in its metadata; afterwards as its owner reports it. A verdict goes on while the owner stays the same, and ends with
 // the record. It is not journaled: a prober finds out again. A finding that changes nothing costs a look-up.
 //
-// Errors: NotFound, Invalid, Unavailable (loading), Closed.
+// Errors: NotFound, Conflict (it is another owner's by now), Invalid, Unavailable (loading), Closed.
 func (s *Store) Judge(key muster.Key, v Verdict) error {
 	if err := s.ready(); err != nil {
 		return err
@@ -36,9 +37,16 @@ func (s *Store) Judge(key muster.Key, v Verdict) error {
 	if sp == nil {
 		return notFound(key)
 	}
-	found := false
+	var err error
 	changed := sp.amend(key, func(old *Record) *Record {
-		if found = old != nil; !found || old.agrees(v) {
+		switch {
+		case old == nil:
+			err = notFound(key)
+			return nil
+		case v.Owner != "" && v.Owner != old.Instance.Owner:
+			err = taken(key)
+			return old
+		case old.agrees(v):
 			return old
 		}
 		next := old.Next(nil)
@@ -48,13 +56,10 @@ func (s *Store) Judge(key muster.Key, v Verdict) error {
 		}
 		return next
 	})
-	if !found {
-		return notFound(key)
-	}
 	if changed {
 		sp.announce()
 	}
-	return nil
+	return err
 }
 
 // Reported returns the instance as its owner reports it, with Intent attached: Record.Instance but for a verdict. Whoever

@@ -92,6 +92,11 @@ func TestAVerdictGoesOnWhileTheOwnerStays(t *testing.T) {
 		if got := s.Get(k); got.Instance.Status != muster.Up || got.Instance.Metadata[muster.BecauseKey] != "" {
 			t.Errorf("taken over by another owner: %+v", got.Instance)
 		}
+		late := store.Verdict{Down: true, Because: "tcp: refused", Owner: "p"} // found out before the takeover
+		wantCode(t, "judging another's registration", s.Judge(k, late), muster.Conflict)
+		if got := s.Get(k); got.Instance.Status != muster.Up {
+			t.Errorf("the finding about its predecessor is put on it: %+v", got.Instance)
+		}
 		judge(t, s, k, true, "tcp: refused")
 		deregister(t, s, k)
 		register(t, s, owned(k, time.Hour, "q"))
