@@ -25,6 +25,9 @@ type paces struct {
 	swept int64
 }
 
+// gap is the time between two slots of a host.
+const gap = int64(time.Second) / perAddress
+
 // errTooSoon is that an address was asked often enough for now, under other names.
 var errTooSoon = errors.New("its address is asked as often as it may be")
 
@@ -35,8 +38,18 @@ func (p *paces) reserve(host string, at int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at = max(at, p.slots[host])
-	p.slots[host] = at + int64(time.Second)/perAddress
+	p.slots[host] = at + gap
 	return at
+}
+
+// release gives back a slot that was not used: hosts of instances that come and go would be further and further behind. The
+// ones behind it stay where they are, so that two may be at one instant, which take bounds.
+func (p *paces) release(host string, now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slots[host] -= gap; p.slots[host] <= now {
+		delete(p.slots, host)
+	}
 }
 
 // take counts a connection to an address that is about to be made.

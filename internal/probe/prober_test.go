@@ -365,6 +365,38 @@ func TestOneAddressIsNotFlooded(t *testing.T) {
 	})
 }
 
+// Whoever registers and deregisters in a loop at an address must not put off the questions to those who stay there.
+func TestInstancesThatComeAndGoDoNotPutOffWhoStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, "*=tcp")
+		stays := "10.0.0.7:80"
+		w.register(stays, "a")
+		for n := range 600 { // seconds
+			for i := range 20 {
+				w.register(fmt.Sprintf("10.0.0.7:%d", 1000+20*(n%2)+i), "a")
+				if _, err := w.store.Update(muster.Key{Namespace: "default", Service: "ORDERS", ID: fmt.Sprintf("10.0.0.7:%d", 1000+20*((n+1)%2)+i)},
+					func(*store.Record) (*store.Record, error) { return nil, nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(lookEvery)
+		}
+		before := w.times(stays)
+		time.Sleep(2 * time.Minute)
+		if n := w.times(stays) - before; n < 10 {
+			t.Errorf("asked %d times within two minutes after ten minutes of churn, and %d times during it", n, before)
+		}
+		if before < 30 {
+			t.Errorf("asked %d times during ten minutes of churn", before)
+		}
+		w.prober.paces.mu.Lock()
+		defer w.prober.paces.mu.Unlock()
+		if n := len(w.prober.paces.slots); n > 1 {
+			t.Errorf("%d hosts have slots", n)
+		}
+	})
+}
+
 func TestAConnectionIsRefusedByTheAddressThatItGoesTo(t *testing.T) {
 	s, err := store.Open(store.Options{})
 	if err != nil {

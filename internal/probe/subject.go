@@ -16,9 +16,10 @@ type subject struct {
 	check Check
 	group *group
 
-	at      int64 // when it is due
-	slot    int   // in the queue
-	asked   bool  // a question is under way, and it is not in the queue
+	at      int64  // when it is due
+	host    string // at which that is its slot
+	slot    int    // in the queue
+	asked   bool   // a question is under way, and it is not in the queue
 	gone    bool
 	heard   bool // it has answered, or not, at least once
 	refused bool // its address is none that is asked
@@ -188,6 +189,7 @@ func (p *Prober) drop(g *group, id string) {
 	s.gone = true
 	if !s.asked {
 		heap.Remove(&p.due, s.slot)
+		p.paces.release(s.host, p.now())
 	}
 	delete(g.members, id)
 }
