@@ -35,7 +35,7 @@ import (
 type Journal struct {
 	db      *bbolt.DB
 	path    string
-	file    fs.FileInfo // of the open file, as it was found at path
+	file    fs.FileInfo // of the open file
 	opt     Options
 	log     *slog.Logger
 	ctx     context.Context // ends on Close
@@ -136,15 +136,23 @@ var errGone = errors.New("the file was taken away while it was in use")
 var errDamaged = errors.New("the file is damaged")
 
 func (j *Journal) open() error {
-	if err := check(j.path); err != nil {
-		return err
-	}
-	db, err := openFile(j.path, false)
+	there, err := check(j.path)
 	if err != nil {
 		return err
 	}
-	if err = guarded(func() error { return j.prepare(db) }); err == nil {
-		j.file, err = os.Stat(j.path)
+	use := anew
+	if there {
+		use = asFound
+	}
+	db, err := openFile(j.path, use, &j.file)
+	if there && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: it was there a moment ago", errGone)
+	}
+	if err != nil {
+		return err
+	}
+	if err = j.there(); err == nil { // whoever held it may have put another one in its place
+		err = guarded(func() error { return j.prepare(db) })
 	}
 	if err != nil {
 		db.Close()
@@ -169,19 +177,33 @@ func (j *Journal) there() error {
 	return nil
 }
 
-// openFile opens a bbolt file. What bbolt answers to damage with a panic, and the fault of reading past the end of a file that
+// use is what a file is opened for.
+type use int
+
+const (
+	toRead  use = iota // beside others who read
+	asFound            // to write; it must be there
+	anew               // to write; it is made if it is not there
+)
+
+// openFile opens a bbolt file and notes in found which one that is (nil: nowhere). What bbolt answers to damage with a panic, and the fault of reading past the end of a file that
 // was cut short, are errors here; [pages] sees to it that they are rare.
-func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+func openFile(path string, use use, found *fs.FileInfo) (db *bbolt.DB, err error) {
 	var file *os.File
 	err = guarded(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			InitialMmapSize: reserve(readOnly),
+			InitialMmapSize: reserve(use),
 			Timeout:         time.Second,
-			ReadOnly:        readOnly,
+			ReadOnly:        use == toRead,
 			FreelistType:    bbolt.FreelistMapType, // not NoFreelistSync: finding the list again reads the whole file on open and after each refused commit
 			NoStatistics:    true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				file, err = os.OpenFile(name, flag, mode)
+				if use != anew {
+					flag &^= os.O_CREATE
+				}
+				if file, err = os.OpenFile(name, flag, mode); err == nil && found != nil {
+					*found, err = file.Stat()
+				}
 				return file, err
 			},
 		})
@@ -206,8 +228,8 @@ const growth = 64 << 10
 
 // reserve is how much address space the file is given at once. Where it outgrows that, writing waits until nobody reads, which a
 // backup to somebody slow would make long. Windows would make the file that large, and 32 bits have no room.
-func reserve(readOnly bool) int {
-	if readOnly || runtime.GOOS == "windows" || strconv.IntSize == 32 {
+func reserve(use use) int {
+	if use == toRead || runtime.GOOS == "windows" || strconv.IntSize == 32 {
 		return 0
 	}
 	gib := 1 << 30

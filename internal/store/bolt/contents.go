@@ -140,13 +140,13 @@ func (w *written) Write(b []byte) (n int, err error) {
 
 // reading opens the file at path, whose pages are looked through first, for f to read. Servers are kept out meanwhile.
 func reading(path string, f func(*bbolt.DB) error) error {
-	if err := check(path); err != nil {
+	if _, err := check(path); err != nil {
 		if bytes, plain := beginning(path); plain {
 			return fmt.Errorf("%w: it begins with %q", errForeign, bytes)
 		}
 		return err
 	}
-	db, err := openFile(path, true)
+	db, err := openFile(path, toRead, nil)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (j *Journal) hold() (free func(), err error) {
 		return nil, fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
 	}
 	var db *bbolt.DB
-	db, err = openFile(j.path, true)
+	db, err = openFile(j.path, toRead, nil)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission):
 		return nil, err

@@ -15,23 +15,28 @@ import (
 
 // check looks through the file, if there is one, and returns the first thing that is wrong with it. It holds the file's lock
 // meanwhile.
-func check(path string) error {
+func check(path string) (there bool, err error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
+		return true, fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
 	}
-	db, err := openFile(path, true)
+	if info.Size() == 0 { // whoever made it came no further
+		return true, nil
+	}
+	db, err := openFile(path, toRead, nil)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, fmt.Errorf("%w: it was there a moment ago", errGone)
 	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errDamaged):
-		return err
+		return true, err
 	case err != nil:
-		return fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
+		return true, fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
 	}
 	defer db.Close()
 	first := error(nil)
@@ -40,7 +45,7 @@ func check(path string) error {
 			first = err
 		}
 	})
-	return errors.Join(err, first)
+	return true, errors.Join(err, first)
 }
 
 // look opens the file for inspect.
