@@ -32,6 +32,10 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, rt route) {
 		answerText(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if err := mayChange(rt, rec); err != nil {
+		answerError(w, err)
+		return
+	}
 	s.store.RenewHandle(rec.Handle)
 	want := reported(st)
 	if standing(rec.Instance) == want {
@@ -61,6 +65,10 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 		answerText(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if err := mayChange(rt, rec); err != nil {
+		answerError(w, err)
+		return
+	}
 	s.store.RenewHandle(rec.Handle)
 	if rec.Instance.Override == muster.Unknown {
 		return
@@ -72,6 +80,16 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 	if err := s.override(rt.key(), muster.Unknown, reported(st), dirty); err != nil {
 		answerError(w, err)
 	}
+}
+
+// mayChange refuses to change a static instance, which an operator put there, to who may not operate.
+//
+// Errors: a *[access.Refusal].
+func mayChange(rt route, rec *store.Record) error {
+	if !rec.Static {
+		return nil
+	}
+	return rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app})
 }
 
 // override makes the override of an instance to be override, Unknown for none, so that its status becomes want.

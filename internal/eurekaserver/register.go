@@ -2,6 +2,7 @@ package eurekaserver
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -137,8 +138,11 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 		}
 	}
 	_, err := s.store.Update(rt.key(), func(old *store.Record) (*store.Record, error) {
-		if old == nil {
+		switch {
+		case old == nil:
 			return nil, notFound(rt.key())
+		case old.Instance.Owner != rec.Instance.Owner: // it is another's since it was asked whether this one may go
+			return nil, &muster.Error{Service: rt.app, Instance: rt.id, Code: muster.Conflict, Err: fmt.Errorf("another has registered %v in this moment", rt.key())}
 		}
 		return nil, nil
 	})
@@ -156,11 +160,9 @@ func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request, rt route) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	if now.Static { // what an operator put there
-		if err := rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app}); err != nil {
-			answerError(w, err)
-			return
-		}
+	if err := mayChange(rt, now); err != nil {
+		answerError(w, err)
+		return
 	}
 	var added eurekawire.Pairs
 	for p, err := range pairs(r.URL.RawQuery) {

@@ -37,7 +37,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	switch stored := echoDirty(rec.Wire); {
 	case dirty > stored:
-		s.adopt(r, rec)
+		s.adopt(r, rt, rec)
 		w.WriteHeader(http.StatusNotFound)
 	case dirty < stored && replicated(r):
 		s.write(w, r, http.StatusConflict, s.instanceDocument(instanceForm(r), rec))
@@ -46,15 +46,19 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 }
 
-// adopt takes over the override that a peer reports for an instance of which it knows more.
+// adopt takes over the override that a peer reports for an instance of which it knows more. Anybody who may register the service can
+// call itself a peer, so that it is recorded as every override is.
 // Source: Netflix eureka, AbstractInstanceRegistry.storeOverriddenStatusIfRequired.
-func (s *Server) adopt(r *http.Request, rec *store.Record) {
+func (s *Server) adopt(r *http.Request, rt route, rec *store.Record) {
 	if !replicated(r) {
 		return
 	}
 	st, _, err := statusOf(r.URL.RawQuery, "overriddenstatus")
 	want := reported(st)
 	if err != nil || want == muster.Unknown || want == rec.Instance.Override {
+		return
+	}
+	if s.audit(r, rt.who, rec, "override", "status override "+want.String()+", as of a peer") != nil {
 		return
 	}
 	_ = s.override(rec.Instance.Key(), want, rec.Instance.Status, 0) // the answer is 404 in any case
