@@ -72,8 +72,10 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, p *access.Principal)
 			a.crowded.Store(false)
 		}
 	}()
-	// A server's limit on the time to read a request must not end an answer that goes on; recorders in tests have none.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if r.ContentLength == 0 {
+		// A server's limit on the time to read a request must not end an answer that goes on; recorders in tests have none.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	ctx, end := p.Hold(r.Context())
 	defer end()
 	switch {

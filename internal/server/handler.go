@@ -31,8 +31,8 @@ func (s *Server) handler() http.Handler {
 	m.registry.MustRegister(newRefusals(s.limits))
 	s.certs.register(m.registry)
 	sw := &mounts{
-		native: m.count(native, t.charge(api.Refuse, bounded(api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status, Limits: s.limitStatus, MaxHeld: s.limits.Bodies()})))),
-		eureka: m.count(eureka, t.charge(eurekaserver.Refuse, bounded(eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log})))),
+		native: m.count(native, t.charge(api.Refuse, api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status, Limits: s.limitStatus, MaxHeld: s.limits.Bodies()}))),
+		eureka: m.count(eureka, t.charge(eurekaserver.Refuse, eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
 	}
 	own := http.NewServeMux()
 	for _, p := range s.ownPages(m) {
@@ -45,7 +45,7 @@ func (s *Server) handler() http.Handler {
 	}
 	own.Handle("/", m.count(pages, t.charge(refuse, http.HandlerFunc(nothingHere))))
 	sw.own = own
-	return hostCheck{next: sw, hosts: s.opt.Hosts}
+	return bounded(hostCheck{next: sw, hosts: s.opt.Hosts})
 }
 
 // mounts finds the face for a path. It is no http.ServeMux, because that would clean the paths of the faces, whose IDs may hold
@@ -65,7 +65,8 @@ func (m *mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bounded gives a body that arrives a time by which it must have; without a body a stream may go on.
+// bounded gives a body that arrives a time by which it must have, whatever the answer is: net/http waits for it even behind a
+// refusal. Without a body a stream may go on.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
