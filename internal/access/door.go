@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/store"
 )
 
@@ -135,7 +136,8 @@ func (d *Door) identify(r *http.Request, b *book, headers []string) (*Principal,
 	return p, nil
 }
 
-// certified looks up the names of a certificate that was verified: URIs before DNS names before the common name. A certificate
+// certified looks up the names of a certificate that was verified: URIs before DNS names before the common name, without ASCII case
+// alone: to fold more would let other letters pass for those of a token's name (U+212A for k). A certificate
 // without a token of that name proves nothing that matters here.
 func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 	names := make([]string, 0, len(leaf.URIs)+len(leaf.DNSNames)+1)
@@ -144,7 +146,7 @@ func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 	}
 	names = append(append(names, leaf.DNSNames...), leaf.Subject.CommonName)
 	for _, name := range names {
-		p := b.byCert[strings.ToLower(name)]
+		p := b.byCert[muster.Fold(name)]
 		if p == nil || name == "" {
 			continue
 		}
@@ -269,7 +271,7 @@ func (d *Door) write(tokens []*store.Token, old *book) *book {
 		}
 		b.byName[t.Name] = p
 		if t.Certificate != "" {
-			b.byCert[strings.ToLower(t.Certificate)] = p
+			b.byCert[muster.Fold(t.Certificate)] = p
 		} else {
 			b.byHash[t.Hash] = p
 		}

@@ -207,7 +207,8 @@ func TestClientCertificateIsMappedByItsNames(t *testing.T) {
 	_, byURI := token("uri", func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "spiffe://prod/orders" }, "read")
 	_, byDNS := token("dns", func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "Orders.example" }, "read")
 	_, byCN := token("cn", func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "orders" }, "read")
-	d := access.New(access.Options{Tokens: newKeeper(byURI, byDNS, byCN)})
+	_, key := token("key", func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "Key" }, "admin")
+	d := access.New(access.Options{Tokens: newKeeper(byURI, byDNS, byCN, key)})
 	uri, err := url.Parse("spiffe://prod/orders")
 	if err != nil {
 		t.Fatal(err)
@@ -221,6 +222,8 @@ func TestClientCertificateIsMappedByItsNames(t *testing.T) {
 		{x509.Certificate{DNSNames: []string{"a.example", "orders.example"}, Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, "cert:dns"},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, "cert:cn"},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "other"}, NotAfter: late}, ""},
+		{x509.Certificate{Subject: pkix.Name{CommonName: "kEY"}, NotAfter: late}, "cert:key"},
+		{x509.Certificate{Subject: pkix.Name{CommonName: "\u212aey"}, NotAfter: late}, ""}, // Kelvin's sign, whose lower case is k
 		{x509.Certificate{NotAfter: late}, ""},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "orders"}, NotAfter: time.Now().Add(-time.Second)}, "401"},
 	} {

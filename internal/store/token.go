@@ -138,7 +138,7 @@ func (t *Token) clash(all []*Token) error {
 		switch {
 		case muster.EqualFold(other.Name, t.Name):
 			return conflict("token %q is there already, made by %q at %s; revoke it first, or take another name", other.Name, other.By, other.Created.UTC().Format(time.RFC3339))
-		case t.Certificate != "" && other.Certificate == t.Certificate:
+		case t.Certificate != "" && muster.EqualFold(other.Certificate, t.Certificate): // as the faces compare them
 			return conflict("certificate %q is token %q's already", t.Certificate, other.Name)
 		case t.Certificate == "" && other.Hash == t.Hash:
 			return conflict("that text is token %q's already", other.Name)

@@ -149,6 +149,7 @@ func TestTokensAreChecked(t *testing.T) {
 			"a name taken":         {func(t *store.Token) { t.Name = "OPS" }, muster.Conflict},
 			"a hash taken":         {func(t *store.Token) { t.Hash = bearer("ops").Hash }, muster.Conflict},
 			"a certificate taken":  {func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "spiffe://x/y" }, muster.Conflict},
+			"one in other case":    {func(t *store.Token) { t.Hash, t.Certificate = [32]byte{}, "SPIFFE://x/Y" }, muster.Conflict},
 		} {
 			token := bearer("next")
 			c.change(&token)
