@@ -39,7 +39,8 @@ func Address(from netip.Addr) string {
 }
 
 // Bounds on accounts. When a shard is full of payers that were all seen lately, the rest share one account: they are limited
-// together, and memory stays bounded.
+// together, and memory stays bounded. Addresses have shards of their own, since whoever has a large network of IPv6 has as many of
+// them as it likes: those who proved who they are must not share an account with them.
 const (
 	shards     = 64
 	mostEach   = 1024 // accounts in a shard
@@ -47,15 +48,24 @@ const (
 	sweepEvery = int64(30 * time.Second)
 )
 
+// table is the accounts of payers of one kind.
+type table [shards]shard
+
 type shard struct {
 	mu       sync.RWMutex // guards what follows
 	accounts map[string]*Account
 	swept    int64
 }
 
-// Account returns the account of a payer. Do not keep it for longer than a request, or what it was counted for, lasts.
-func (l *Limits) Account(payer string) *Account {
-	s := &l.shards[maphash.String(l.seed, payer)%shards]
+// Account returns the account of a payer that proved who it is. Do not keep it for longer than a request, or what it was counted for,
+// lasts.
+func (l *Limits) Account(payer string) *Account { return l.account(&l.proven, payer) }
+
+// Guest is Account for who proved nothing and comes from that address.
+func (l *Limits) Guest(from netip.Addr) *Account { return l.account(&l.guests, Address(from)) }
+
+func (l *Limits) account(t *table, payer string) *Account {
+	s := &t[maphash.String(l.seed, payer)%shards]
 	s.mu.RLock()
 	a := s.accounts[payer]
 	s.mu.RUnlock()

@@ -25,7 +25,8 @@ type Limits struct {
 	base time.Time
 
 	seed   maphash.Seed
-	shards [shards]shard
+	proven table
+	guests table
 	others *Account // of all payers for whom no account is left
 
 	inside  atomic.Int64 // requests under way
@@ -101,8 +102,8 @@ func New(opt Options) *Limits {
 		base: time.Now(),
 		seed: maphash.MakeSeed(),
 	}
-	for i := range l.shards {
-		l.shards[i].accounts = map[string]*Account{}
+	for i := range shards {
+		l.proven[i].accounts, l.guests[i].accounts = map[string]*Account{}, map[string]*Account{}
 	}
 	l.others = &Account{payer: "others"}
 	l.turns.init(opt.Readers, opt.Inside)
@@ -209,7 +210,7 @@ func (l *Limits) Unwatch(a *Account) { a.watchers.Add(-1) }
 // When there are too many it is the newest that is refused: those which are idle belong to instances whose next heartbeat comes
 // over them, and to close one would only make its owner open another.
 func (l *Limits) Connect(from netip.Addr) (*Account, error) {
-	a := l.Account(Address(from))
+	a := l.Guest(from)
 	all, own, most := l.open.Add(1), a.connections.Add(1), int64(l.opt.Connections)
 	if most == 0 || all <= most && own <= max(most/2, 1) {
 		return a, nil

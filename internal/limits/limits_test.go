@@ -303,6 +303,23 @@ func TestAccountsAreBoundedAndLetGo(t *testing.T) {
 	})
 }
 
+func TestWhoProvesNothingTakesNoAccountOfThoseWhoDo(t *testing.T) {
+	l := limits.New(limits.Options{Requests: 10, Connections: 100})
+	for n := range 200_000 { // networks of one attacker, one after the other
+		a, err := l.Connect(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(n >> 16), byte(n >> 8), byte(n)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Disconnect(a)
+	}
+	if got := l.Guest(netip.MustParseAddr("192.0.2.1")).Payer(); got != "others" {
+		t.Errorf("one more address is %q; the test fills no accounts", got)
+	}
+	if got := l.Account("token:orders").Payer(); got != "token:orders" {
+		t.Errorf("a token is charged as %q", got)
+	}
+}
+
 func TestReadersWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limits.New(limits.Options{Readers: 1, Wait: time.Second})

@@ -40,8 +40,11 @@ func (l *Limits) Nearest(n int, quota func(payer string) []Usage) []Usage {
 			all = append(all, u)
 		}
 	}
-	for i := range l.shards {
-		s := &l.shards[i]
+	for i := range 2 * shards {
+		s := &l.proven[i%shards]
+		if i >= shards {
+			s = &l.guests[i%shards]
+		}
 		s.mu.RLock()
 		accounts := make([]*Account, 0, len(s.accounts))
 		for _, a := range s.accounts {

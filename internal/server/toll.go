@@ -55,7 +55,7 @@ func (t toll) charge(refuse func(http.ResponseWriter, error), next http.Handler)
 func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, refuse func(http.ResponseWriter, error), next http.Handler) {
 	v := &visit{ResponseWriter: w, limits: t.limits, account: a, body: r.ContentLength, inside: true}
 	defer v.end()
-	if v.stream = strings.HasSuffix(r.URL.Path, "/watch"); v.stream {
+	if v.stream = isWatch(r.URL.Path); v.stream {
 		if err := t.limits.Watch(a); err != nil {
 			t.refuse(w, err, refuse)
 			return
@@ -73,6 +73,14 @@ func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, re
 	next.ServeHTTP(v, r)
 }
 
+// isWatch reports whether the path is a watch's, which its namespace may not end: other paths may end as it does, in the name of a
+// service or an instance, and those do work that has to wait for its turn.
+func isWatch(path string) bool {
+	namespace, ok := strings.CutPrefix(path, "/api/v1/namespaces/")
+	namespace, ends := strings.CutSuffix(namespace, "/watch")
+	return ok && ends && !strings.Contains(namespace, "/")
+}
+
 // account is who pays for a request: the principal, or of somebody anonymous the address. When what the request shows is wrong the
 // address pays, and wrong says what; the door has counted it and need not be asked again.
 func (t toll) account(r *http.Request) (_ *limits.Account, wrong error) {
@@ -86,7 +94,7 @@ func (t toll) account(r *http.Request) (_ *limits.Account, wrong error) {
 	if a, ok := r.Context().Value(accountKey{}).(*limits.Account); ok {
 		return a, wrong
 	}
-	return t.limits.Account(limits.Address(addressOf(r.RemoteAddr))), wrong // a listener of somebody else's
+	return t.limits.Guest(addressOf(r.RemoteAddr)), wrong // a listener of somebody else's
 }
 
 // refuse answers with which limit was met, and when to come back.

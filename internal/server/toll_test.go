@@ -145,6 +145,12 @@ func TestWatchersOfOneAddressAreBounded(t *testing.T) {
 			t.Errorf("the third%s: %d %s", query, res.StatusCode, body)
 		}
 	}
+	// What merely ends so is a read like others, which waits for its turn.
+	for path, code := range map[string]int{"/eureka/vips/watch?wait=1s": 200, "/eureka/apps/watch": 404, "/api/v1/namespaces/default/services/watch": 404} {
+		if res, body := get(t, c, s.URL()+path); res.StatusCode != code {
+			t.Errorf("%s: %d %s, want %d", path, res.StatusCode, body, code)
+		}
+	}
 	end()
 	await(t, "a place for one more", func() bool { res, _ := get(t, c, url+"?wait=1ms"); return res.StatusCode != 429 })
 }
