@@ -74,19 +74,26 @@ func Copy(ctx context.Context, dir string, w io.Writer) (n int64, err error) {
 }
 
 // Save makes the file at path, which a file beside it becomes once write has written it, it is on stable storage and [Examine]
-// has read all of it. One that is there is replaced only by force. After an error nothing is at path that was not before.
+// has read all of it. One that is there is replaced only by force, and not while a server holds it. After an error nothing is at
+// path that was not before.
 //
-// Errors: Conflict (there is one), Exhausted (no room), Denied, as Examine about what was written, or what write answered.
+// Errors: Conflict (there is one), Unavailable (a server holds that one), Invalid (it is no regular file), Exhausted (no room),
+// Denied, as Examine about what was written, or what write answered.
 func Save(path string, force bool, write func(io.Writer) error) (*Contents, error) {
 	j := &Journal{path: path}
 	if _, err := os.Lstat(path); err == nil && !force {
 		return nil, taken(path)
 	}
-	partial := path + ".partial"
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	free, err := j.hold() // a server whose file is replaced loses what it is told from then on
 	if err != nil {
 		return nil, j.explainFile("save", err)
 	}
+	free()
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*") // another backup to path may be under way
+	if err != nil {
+		return nil, j.explainFile("save", err)
+	}
+	partial := f.Name()
 	defer os.Remove(partial) // it has another name by then, unless something went wrong
 	out := &written{to: f}
 	if err := errors.Join(write(out), f.Sync(), f.Close()); err != nil {

@@ -71,7 +71,7 @@ func (j *Journal) hold() (free func(), err error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
+		return nil, fmt.Errorf("%w: it is no regular file; name another place", errForeign)
 	}
 	var db *bbolt.DB
 	db, err = openFile(j.path, toRead, nil)
