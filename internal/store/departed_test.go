@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/muster-go/muster/internal/store"
 )
@@ -47,6 +49,44 @@ func TestWhatDepartedIsKeptOnlyUpToABound(t *testing.T) {
 			t.Errorf("%d instances are listed, want the one that stays", n)
 		}
 	})
+}
+
+// The wheel holds a lease until its time would have come, and whoever registers chooses when that is: what it holds must not be
+// the record.
+func TestALeaseThatIsOverKeepsNothingOfItsRecord(t *testing.T) {
+	for name, act := range map[string]func(s *store.Store, n int){
+		"deregistered": func(s *store.Store, n int) {
+			k := key("orders", fmt.Sprint(n))
+			register(t, s, paid(k, "bob", 32<<10))
+			deregister(t, s, k)
+		},
+		"taken over": func(s *store.Store, n int) {
+			r := paid(key("orders", "1"), "bob", 32<<10)
+			r.Instance.Owner = fmt.Sprint(n)
+			register(t, s, r)
+		},
+		"registered again to end sooner": func(s *store.Store, n int) {
+			r := paid(key("orders", "1"), "bob", 32<<10)
+			r.TTL = store.MaxTTL - time.Duration(n)*time.Second
+			register(t, s, r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := life(t, newKept(), store.Options{Quota: store.Quota{Total: 1 << 20}})
+			defer s.Close()
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for n := range 1000 {
+				act(s, n)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+				t.Errorf("1000 records of 32 KiB that are there no more keep %d KiB", grown>>10)
+			}
+		})
+	}
 }
 
 func TestWithoutABoundEveryDepartureIsKept(t *testing.T) {

@@ -117,6 +117,7 @@ func (s *Store) bury(l *lease, r *Record, now int64) {
 		return
 	}
 	s.handles.free(l)
+	s.taken.Add(-1)
 }
 
 // expire removes the records of leases, but for those that were renewed in the last moment.

@@ -52,13 +52,24 @@ func (l *lease) touch(now int64) bool {
 func (l *lease) end() {
 	l.renewed.Store(ended)
 	l.lower()
+	l.letGo()
 }
 
 // takeOver ends the lease for another owner's.
 func (l *lease) takeOver(now int64) {
 	l.renewed.Store(-1 - now)
 	l.lower()
+	l.letGo()
 }
+
+// letGo forgets the record of a lease that is over. The wheel keeps the lease until its time would have come, which whoever
+// registered chose, and nobody is charged for it any more.
+func (l *lease) letGo() {
+	l.record.Store(&Record{TTL: l.record.Load().TTL, Instance: &l.space.store.nobody})
+}
+
+// over reports whether the lease has ended or was taken over.
+func (l *lease) over() bool { return l.renewed.Load() < 0 }
 
 // taken reports whether the lease ended because another owner took the key.
 func (l *lease) taken() bool {

@@ -41,7 +41,7 @@ func (s *Store) Renew(key muster.Key, owner string) error {
 		if l == nil {
 			return notFound(key)
 		}
-		if owner != "" && l.record.Load().Instance.Owner != owner {
+		if owner != "" && l.record.Load().Instance.Owner != owner && !l.over() {
 			return taken(key)
 		}
 		if l.renew(s.now()) {
@@ -53,7 +53,8 @@ func (s *Store) Renew(key muster.Key, owner string) error {
 
 // RenewHandle extends the lease that [Record.Handle] names. It takes no lock and allocates nothing. It returns "" when it
 // did, else Conflict (another owner took the key over: stop), NotFound (register again: the record is gone, or the store is
-// in another life), Unavailable or Closed. A takeover is remembered for one TTL; after that it is NotFound like the rest.
+// in another life), Unavailable or Closed. A takeover is remembered for one TTL, unless there are too many; after that it is
+// NotFound like the rest.
 func (s *Store) RenewHandle(handle uint64) muster.Code {
 	l := s.handles.get(handle)
 	switch {

@@ -267,7 +267,8 @@ func (sp *space) begin(svc *service, old *lease, sameOwner bool, seq uint64, ren
 		l.added = old.added
 		sp.store.handles.pass(old, l)
 		old.end()
-	case old.record.Load().Static: // nothing looks at it again to free its handle
+	case old.record.Load().Static, // nothing looks at it again to free its handle
+		sp.store.taken.Load() >= maxTaken:
 		l.added = old.added
 		sp.store.handles.take(l)
 		old.end()
@@ -275,6 +276,7 @@ func (sp *space) begin(svc *service, old *lease, sameOwner bool, seq uint64, ren
 	default:
 		l.added = old.added
 		sp.store.handles.take(l)
+		sp.store.taken.Add(1)
 		old.takeOver(sp.store.now())
 	}
 	return l

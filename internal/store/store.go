@@ -30,7 +30,9 @@ type Store struct {
 	size    atomic.Int64                      // records
 	handles handles
 	wheel   wheel
-	resumed atomic.Int64 // no lease counts as renewed before this instant: the grace after a load and after a pause
+	nobody  muster.Instance // of leases that are over
+	taken   atomic.Int64    // leases that were taken over and are remembered
+	resumed atomic.Int64    // no lease counts as renewed before this instant: the grace after a load and after a pause
 	forms   [forms]formState
 	scratch sync.Pool // of *[]byte, for building fragments
 
@@ -73,6 +75,8 @@ const (
 	MaxIntents    = 100_000        // over all namespaces
 	MaxTTL        = 24 * time.Hour // of a record
 	MaxWire       = 32 << 10       // bytes of Record.Wire
+
+	maxTaken = 100_000 // leases taken over whose former owners are told so
 )
 
 // ErrLoading is inside the Unavailable error that a store answers until its journal is loaded.
