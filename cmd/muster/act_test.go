@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/internal/store"
 )
 
 func TestActSaysBeforeAfterShareTermsAndUndo(t *testing.T) {
@@ -221,6 +222,47 @@ func TestUndoLeavesWhatSomebodyElseChanged(t *testing.T) {
 	}
 	if res := l.run("undo", "x"); res.code != exitUsage {
 		t.Errorf("no ID: exit code %d", res.code)
+	}
+}
+
+func TestUndoWithoutAnIDNeverReachesPastAnActThatItCannotUndo(t *testing.T) {
+	l := newLab(t)
+	l.must("register", "PRINTER", "--url", "ipp://10.0.0.9:631", "--static", "-l", "floor=3")
+	l.put("PRINTER", "10.0.0.7:631")
+	l.put("PRINTER", "10.0.0.8:631")
+	for _, tt := range []struct{ args, want string }{
+		{"register PRINTER --url ipp://10.0.0.9:631 --static -l floor=4", "your last act, 3, is register static of PRINTER/10.0.0.9:631: only intents (disable, enable, weight, note) can be undone, so nothing was changed; " +
+			"this takes it back: muster register PRINTER --static --id 10.0.0.9:631 --url ipp://10.0.0.9:631 -l floor=3\n"},
+		{"deregister PRINTER 10.0.0.9:631", "this takes it back: muster register PRINTER --static --id 10.0.0.9:631 --url ipp://10.0.0.9:631 -l floor=4\n"},
+		{"register PRINTER --url ipp://10.0.0.9:631 --static", "this takes it back: muster deregister PRINTER 10.0.0.9:631\n"},
+		{"deregister PRINTER 10.0.0.8:631", "if it lives it registers again with its next heartbeat\n"},
+	} {
+		l.must("disable", "PRINTER", "10.0.0.7:631")
+		l.must(strings.Fields(tt.args)...)
+		res := l.run("undo")
+		if res.code != exitUsage || !strings.Contains(res.stderr, tt.want) {
+			t.Errorf("undo after %s: exit code %d, %s\nwant %s", tt.args, res.code, res.stderr, tt.want)
+		}
+		if l.effective("PRINTER", "10.0.0.7:631").Up() {
+			t.Errorf("undo after %s undid the act before it", tt.args)
+		}
+		l.must("enable", "PRINTER", "10.0.0.7:631")
+	}
+	me := store.Author{Claimed: "ann@test"}
+	if err := l.server.Store().AddToken(store.Token{Name: "ops", Certificate: "CN=ops", Allow: []string{"admin"}}, me); err != nil {
+		t.Fatal(err)
+	}
+	if res := l.run("undo"); res.code != exitUsage || !strings.Contains(res.stderr, "this takes it back: muster token revoke ops\n") {
+		t.Errorf("undo after a token was made: exit code %d, %s", res.code, res.stderr)
+	}
+	if err := l.server.Store().RemoveToken("ops", me); err != nil {
+		t.Fatal(err)
+	}
+	if res := l.run("undo"); res.code != exitUsage || !strings.Contains(res.stderr, "a revoked token does not come back") {
+		t.Errorf("undo after a token was revoked: exit code %d, %s", res.code, res.stderr)
+	}
+	if res := l.run("undo", "1"); res.code != exitUsage || !strings.Contains(res.stderr, "act 1 is register static of") {
+		t.Errorf("by its ID: exit code %d, %s", res.code, res.stderr)
 	}
 }
 

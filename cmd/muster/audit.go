@@ -81,6 +81,9 @@ func (c *cli) audit(ctx context.Context, service string, before uint64, limit in
 				before, after := wish(rec.Before), wish(rec.After)
 				if rec.Before == nil && rec.After == nil {
 					before, after = "", rec.Detail // it changed no intent
+					if was, is, ok := nativewire.ParseStaticDetail(rec.Detail); ok {
+						before, after = orWord(was, "nothing"), orWord(is, "nothing")
+					}
 				}
 				if rec.After != nil && !rec.After.Until.IsZero() {
 					after += fmt.Sprintf(", until %s%s", rec.After.Until.UTC().Format(time.RFC3339), then(rec.After))

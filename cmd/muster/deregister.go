@@ -70,7 +70,7 @@ func (a *act) deregister(ctx context.Context, args []string) error {
 	kept := slices.DeleteFunc(slices.Clone(chosen), func(in *muster.Instance) bool { return in.Static })
 	for _, in := range chosen {
 		if in.Static {
-			a.c.say("Undo: %s", a.c.command(again(in)))
+			a.c.say("Undo: %s", a.c.again(in.Key(), nativewire.StaticFlags(in)))
 		}
 	}
 	if len(kept) == 0 {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -15,6 +12,9 @@ import (
 
 // commandFlags are the flags of register that are about the command, and mean nothing where none runs.
 var commandFlags = [...]string{"health", "health-interval", "health-timeout", "healthy", "unhealthy", "within", "drain", "grace", "ttl"}
+
+// opStatic is the audit's word for registering a static instance.
+const opStatic = "register static"
 
 // checkStatic says what does not go together with --static.
 func checkStatic(fs *pflag.FlagSet, command []string) error {
@@ -55,34 +55,44 @@ func (c *cli) place(ctx context.Context, in muster.Instance) error {
 		return err
 	}
 	c.say("It has no lease: it stays listed, alive or not, until it is deregistered.")
-	c.say("Undo: %s", c.command("deregister "+placed.Service+" "+placed.ID))
+	before, after := c.placedAs(ctx, r.Driver(), placed.Key())
+	switch {
+	case before == "":
+		c.say("Undo: %s", c.command("deregister "+nativewire.ShellQuote(placed.Service)+" "+nativewire.ShellQuote(placed.ID)))
+		return nil
+	case before == after:
+		c.say("Nothing changed: it was registered like this before.")
+		return nil
+	}
+	c.say("Before: %s", before)
+	c.say("Now:    %s", after)
+	c.say("Undo: %s", c.again(placed.Key(), before))
 	return nil
 }
 
-// again is the command that registers a static instance as it is.
-func again(in *muster.Instance) string {
-	parts := []string{"register", in.Service, "--static", "--id", in.ID}
-	for _, e := range in.Endpoints {
-		parts = append(parts, "--url", e.String())
+// placedAs is what the audit says that the newest act made of a static instance: the flags before and after, "" where there
+// are none. That there are none only costs words.
+func (c *cli) placedAs(ctx context.Context, driver muster.Driver, k muster.Key) (before, after string) {
+	auditor, ok := driver.(muster.Auditor)
+	if !ok {
+		return "", ""
 	}
-	if in.Zone != "" {
-		parts = append(parts, "--zone", in.Zone)
+	records, err := auditor.Audit(ctx, k.Service, 0, 20)
+	if err != nil {
+		return "", ""
 	}
-	if in.Version != "" {
-		parts = append(parts, "--version", in.Version)
-	}
-	if in.Tier != 0 {
-		parts = append(parts, "--tier", strconv.Itoa(in.Tier))
-	}
-	if in.Weight != nil {
-		parts = append(parts, "--weight", strconv.Itoa(*in.Weight))
-	}
-	for _, k := range slices.Sorted(maps.Keys(in.Metadata)) {
-		if k != muster.BecauseKey {
-			parts = append(parts, "-l", "'"+k+"="+strings.ReplaceAll(in.Metadata[k], "'", `'\''`)+"'")
+	for _, rec := range records {
+		if rec.Key.Fold() == k.Fold() && rec.Op == opStatic {
+			before, after, _ = nativewire.ParseStaticDetail(rec.Detail)
+			return before, after
 		}
 	}
-	return strings.Join(parts, " ")
+	return "", ""
+}
+
+// again is the command that registers a static instance with those flags.
+func (c *cli) again(k muster.Key, flags string) string {
+	return c.command("register " + nativewire.ShellQuote(k.Service) + " --static --id " + nativewire.ShellQuote(k.ID) + " " + flags)
 }
 
 // status is what an instance reports, and that nobody hears whether it is alive.

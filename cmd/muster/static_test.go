@@ -25,7 +25,19 @@ func TestAStaticInstanceIsRegisteredChangedAndRemoved(t *testing.T) {
 	if r := l.must("audit", "PRINTER"); !strings.Contains(r.stdout, "register static") || !strings.Contains(r.stdout, "ann@test") {
 		t.Errorf("the audit has %s", r.stdout)
 	}
-	l.must("register", "PRINTER", "--url", "ipp://10.0.0.9:631", "--static", "--version", "2")
+	r = l.must("register", "PRINTER", "--url", "ipp://10.0.0.9:631", "--static", "--version", "2")
+	const was, is = "--url ipp://10.0.0.9:631 --zone eu-1a -l floor=3", "--url ipp://10.0.0.9:631 --version 2"
+	for _, want := range []string{"Before: " + was, "Now:    " + is, "Undo: muster register PRINTER --static --id 10.0.0.9:631 " + was + "\n"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("a change says %s, want %q", r.stdout, want)
+		}
+	}
+	if r := l.must("audit", "PRINTER"); !strings.Contains(r.stdout, was+"  "+is) {
+		t.Errorf("the audit of a change has %s, want before and after", r.stdout)
+	}
+	if r := l.must("register", "PRINTER", "--url", "ipp://10.0.0.9:631", "--static", "--version", "2"); !strings.Contains(r.stdout, "Nothing changed") {
+		t.Errorf("the same again says %s", r.stdout)
+	}
 	l.stop()
 	l = newLabWith(t, opt)
 	r = l.must("instances", "PRINTER", "-o", "wide")

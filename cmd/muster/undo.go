@@ -20,7 +20,8 @@ func (c *cli) undoCommand() *cobra.Command {
 		Short: "Take acts back",
 		Long: `Puts the intent back that was there before an act, with the reason that it had; --why goes into the audit.
 IDs are those of muster audit; without one it is the last act of yours. An act that somebody else changed since is not
-touched (exit code 7). Undoing is an act too: it can be undone.`,
+touched (exit code 7). Of an act that is not on an intent (register --static, deregister, token) it says what takes it
+back, and changes nothing (exit code 2). Undoing is an act too: it can be undone.`,
 		Example: `  muster undo
   muster undo 42 43`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,14 +101,15 @@ func (a *act) records(ctx context.Context, ids []uint64) ([]muster.AuditRecord, 
 			return nil, notFound("no act %d in namespace %s; muster audit lists them", id, a.c.open.Namespace())
 		}
 		if page[0].Op != "intent" {
-			return nil, usage("act %d is %s of %s: only intents (disable, enable, weight, note) can be undone", id, page[0].Op, page[0].Key)
+			return nil, a.c.refuseUndo(&page[0], fmt.Sprintf("act %d", id))
 		}
 		out = append(out, page[0])
 	}
 	return out, nil
 }
 
-// last is the newest act on an intent that this user made.
+// last is the newest act that this user made. One that is not on an intent is refused and not passed over: an act from before
+// would be undone that nobody meant.
 func (a *act) last(ctx context.Context, auditor muster.Auditor) ([]muster.AuditRecord, error) {
 	me := a.c.text("by")
 	var others string
@@ -117,13 +119,14 @@ func (a *act) last(ctx context.Context, auditor muster.Auditor) ([]muster.AuditR
 			return nil, err
 		}
 		for _, rec := range page {
-			if rec.Op != "intent" {
-				continue
-			}
-			if rec.Claimed == me || rec.Proven == me {
+			mine := rec.Claimed == me || rec.Proven == me
+			switch {
+			case rec.Op == "expired" || rec.Op == "backup": // nobody's act, or it changed nothing
+			case mine && rec.Op != "intent":
+				return nil, a.c.refuseUndo(&rec, fmt.Sprintf("your last act, %d,", rec.ID))
+			case mine:
 				return []muster.AuditRecord{rec}, nil
-			}
-			if others == "" {
+			case others == "" && rec.Op == "intent":
 				others = fmt.Sprintf("; the last of anybody's is %d by %s: muster undo %d", rec.ID, who(rec), rec.ID)
 			}
 		}

@@ -71,7 +71,11 @@ func (a *API) audit(k muster.Key, p *access.Principal, op string, who Operator, 
 	if rec == nil {
 		return notFound(k)
 	}
-	if detail == "" {
+	switch {
+	case detail != "":
+	case rec.Static: // nobody registers it again by itself
+		detail = nativewire.StaticDetail(rec.Reported(), nil)
+	default:
 		detail = fmt.Sprintf("was %v at %v", rec.Instance.Status, rec.Instance.Endpoints)
 	}
 	return a.store.Record(muster.AuditRecord{

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/muster-go/muster"
@@ -30,17 +29,18 @@ func (a *API) place(r *http.Request, who *access.Principal, k muster.Key, reg *n
 		return nil, err
 	}
 	in.Owner = randomOwner()
+	var before *muster.Instance
 	rec, err := a.store.Update(k, func(old *store.Record) (*store.Record, error) {
 		if err := old.Yields(k, true); err != nil {
 			return nil, err
 		}
-		if old != nil {
-			in.Override = old.Instance.Override
+		if before = nil; old != nil {
+			in.Override, before = old.Instance.Override, old.Reported()
 		}
 		return &store.Record{Instance: in, Static: true, Payer: who.Payer(r)}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return rec, a.audit(k, who, "register static", Operator{By: r.Header.Get("Muster-By")}, fmt.Sprintf("static, at %v", in.Endpoints))
+	return rec, a.audit(k, who, "register static", Operator{By: r.Header.Get("Muster-By")}, nativewire.StaticDetail(before, rec.Reported()))
 }
