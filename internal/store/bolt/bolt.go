@@ -136,16 +136,15 @@ var errGone = errors.New("the file was taken away while it was in use")
 var errDamaged = errors.New("the file is damaged")
 
 func (j *Journal) open() error {
-	there, err := check(j.path)
+	err := check(j.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = j.create()
+	}
 	if err != nil {
 		return err
 	}
-	use := anew
-	if there {
-		use = asFound
-	}
-	db, err := openFile(j.path, use, &j.file)
-	if there && errors.Is(err, fs.ErrNotExist) {
+	db, err := openFile(j.path, asFound, &j.file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: it was there a moment ago", errGone)
 	}
 	if err != nil {

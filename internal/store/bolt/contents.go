@@ -147,7 +147,7 @@ func (w *written) Write(b []byte) (n int, err error) {
 
 // reading opens the file at path, whose pages are looked through first, for f to read. Servers are kept out meanwhile.
 func reading(path string, f func(*bbolt.DB) error) error {
-	if _, err := check(path); err != nil {
+	if err := check(path); err != nil {
 		if bytes, plain := beginning(path); plain {
 			return fmt.Errorf("%w: it begins with %q", errForeign, bytes)
 		}

@@ -125,3 +125,28 @@ func until(ok func() bool) error {
 	}
 	return errors.New("20 s passed")
 }
+
+// startInNoRoom opens a data file where none is, where it has no room.
+func startInNoRoom(dir string) error {
+	for _, room := range []uint64{0, 8 << 10, 20 << 10} { // the head, and what is laid out behind it
+		was, err := limitFiles(room)
+		if err != nil {
+			return err
+		}
+		_, err = bolt.Open(dir, nil)
+		if !errors.Is(err, muster.Exhausted) || !strings.Contains(err.Error(), filepath.Join(dir, bolt.File)) {
+			return fmt.Errorf("in %d bytes: %v; want exhausted, with the file's name", room, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			return fmt.Errorf("in %d bytes: %v are left over, %w", room, left, err)
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+			return err
+		}
+	}
+	j, err := bolt.Open(dir, nil)
+	if err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	return j.Close()
+}

@@ -13,30 +13,25 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// check looks through the file, if there is one, and returns the first thing that is wrong with it. It holds the file's lock
-// meanwhile.
-func check(path string) (there bool, err error) {
+// check looks through the file and returns the first thing that is wrong with it. It holds the file's lock meanwhile.
+func check(path string) error {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if !info.Mode().IsRegular() {
-		return true, fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
-	}
-	if info.Size() == 0 { // whoever made it came no further
-		return true, nil
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: it is no regular file; name another data directory", errForeign)
+	case info.Size() == 0: // a registry cut to nothing; [Journal.create] leaves no such file
+		return fmt.Errorf("%w: it is empty, 0 bytes; if nothing was ever kept here, remove it", errDamaged)
 	}
 	db, err := openFile(path, toRead, nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return true, fmt.Errorf("%w: it was there a moment ago", errGone)
+		return fmt.Errorf("%w: it was there a moment ago", errGone)
 	case errors.Is(err, berrors.ErrTimeout) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errDamaged):
-		return true, err
+		return err
 	case err != nil:
-		return true, fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
+		return fmt.Errorf("%w: %w", errDamaged, err) // the file is there and may be read: what else can it be
 	}
 	defer db.Close()
 	first := error(nil)
@@ -45,7 +40,7 @@ func check(path string) (there bool, err error) {
 			first = err
 		}
 	})
-	return true, errors.Join(err, first)
+	return errors.Join(err, first)
 }
 
 // look opens the file for inspect.
@@ -73,7 +68,7 @@ func (j *Journal) salvage() error {
 		return err
 	}
 	if err := j.open(); err != nil {
-		return err
+		return errors.Join(err, os.Rename(aside, j.path)) // else the next start would find no file, and begin with nothing
 	}
 	c := &copier{journal: j, kept: map[string]int{}}
 	if err := look(aside, c.take, c.lost); err != nil {
