@@ -67,11 +67,15 @@ type kept struct {
 	Intents   int       `json:"intents"`
 	Tokens    int       `json:"tokens"`
 	Audit     int       `json:"audit"`
-	Last      time.Time `json:"last,omitzero"` // when something was last audited
+	Last      time.Time `json:"last,omitzero"`    // when something was last audited
+	Behind    string    `json:"behind,omitempty"` // of a backup: why it lacks instances registered or changed lately
 }
 
 func keptIn(file string, k *bolt.Contents) kept {
-	return kept{file, k.Format, k.Version, k.Bytes, k.Instances, k.Static, k.Intents, k.Tokens, k.Audit, k.Last.UTC()}
+	return kept{
+		File: file, Format: k.Format, Version: k.Version, Bytes: k.Bytes, Instances: k.Instances, Static: k.Static,
+		Intents: k.Intents, Tokens: k.Tokens, Audit: k.Audit, Last: k.Last.UTC(),
+	}
 }
 
 func (k *kept) table(bool) *table {
@@ -91,15 +95,24 @@ func (c *cli) backup(ctx context.Context, from *administration, file string, for
 	if file == "-" {
 		return c.backupToStdout(ctx, from)
 	}
-	contents, err := c.saveBackup(ctx, from, file, force)
+	contents, behind, err := c.saveBackup(ctx, from, file, force)
 	if err != nil {
 		return err
 	}
 	k := keptIn(file, contents)
+	k.Behind = behind
 	if err := c.print(printed{Value: k, Table: k.table, Names: []string{file}}); err != nil {
 		return err
 	}
-	c.say("%s was read again and is whole. To put it back: muster restore %s", file, file)
+	whole := "is whole"
+	if behind != "" {
+		whole = "is one file, but not all that the server has"
+	}
+	back := "muster restore " + file
+	if from.data != "" {
+		back += " --data " + from.data
+	}
+	c.say("%s was read again and %s. To put it back: %s", file, whole, back)
 	return nil
 }
 
@@ -113,7 +126,7 @@ func (c *cli) backupToStdout(ctx context.Context, from *administration) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	contents, err := c.saveBackup(ctx, from, filepath.Join(temp, bolt.File), true)
+	contents, _, err := c.saveBackup(ctx, from, filepath.Join(temp, bolt.File), true)
 	if err != nil {
 		return err
 	}
@@ -130,14 +143,20 @@ func (c *cli) backupToStdout(ctx context.Context, from *administration) error {
 	return nil
 }
 
-func (c *cli) saveBackup(ctx context.Context, from *administration, file string, force bool) (*bolt.Contents, error) {
-	contents, err := bolt.Save(file, force, func(w io.Writer) error {
-		return c.backupOf(ctx, from, &counter{to: w, cli: c, next: time.Now().Add(time.Second)})
+// saveBackup makes the file, and returns why it lacks what was registered lately, if it does.
+func (c *cli) saveBackup(ctx context.Context, from *administration, file string, force bool) (contents *bolt.Contents, behind string, err error) {
+	out := &counter{cli: c, next: time.Now().Add(time.Second)}
+	contents, err = bolt.Save(file, force, func(w io.Writer) error {
+		out.to = w
+		return c.backupOf(ctx, from, out)
 	})
 	if errors.Is(err, muster.Conflict) {
-		return nil, &exitError{exitFailed, fmt.Errorf("%w; --force replaces it", err)}
+		return nil, "", &exitError{exitFailed, fmt.Errorf("%w; --force replaces it", err)}
 	}
-	return contents, err
+	if err == nil && out.behind != "" {
+		c.progress("The backup lacks instances registered or changed lately, since the server cannot write them down: %s; intents, tokens and static instances are complete", out.behind)
+	}
+	return contents, out.behind, err
 }
 
 // backupOf writes to w what the server keeps that [cli.administer] would ask.
@@ -207,6 +226,7 @@ func (c *cli) download(ctx context.Context, servers *web, host string, w *counte
 		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: notMuster(servers.url(host, path), res)}
 	}
 	c.progress("%s serves on and is asked", host)
+	w.behind = res.Header.Get("Muster-Behind")
 	if _, err := io.Copy(w, res.Body); err != nil {
 		return &muster.Error{Op: "backup", Code: muster.Unavailable, Err: fmt.Errorf("%s: the answer broke off: %w", host, err)}
 	}
@@ -215,10 +235,11 @@ func (c *cli) download(ctx context.Context, servers *web, host string, w *counte
 
 // counter shows on a terminal how much was written.
 type counter struct {
-	to   io.Writer
-	cli  *cli
-	n    int64
-	next time.Time
+	to     io.Writer
+	cli    *cli
+	n      int64
+	next   time.Time
+	behind string // what the server says it lacks
 }
 
 func (c *counter) Write(b []byte) (int, error) {

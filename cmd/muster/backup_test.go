@@ -27,7 +27,11 @@ func TestABackupIsTakenWhileServingAndPutBack(t *testing.T) {
 	if res := l.run("backup", file, "--data", data); res.code != exitFailed || !strings.Contains(res.stderr, "--force") {
 		t.Errorf("over a file that is there: exit code %d, %s", res.code, res.stderr)
 	}
-	l.must("backup", file, "--data", data, "--force")
+	l.put("ORDERS", "10.0.0.2:80") // half a second before it would be written by itself
+	if res := l.must("backup", file, "--data", data, "--force"); !strings.Contains(res.stdout, "\n2 ") || strings.Contains(res.stderr, "lacks") ||
+		!strings.Contains(res.stdout, "muster restore "+file+" --data "+data) {
+		t.Errorf("a backup of two instances: %s%s", res.stdout, res.stderr)
+	}
 	piped := l.must("backup", "-", "--data", data)
 	if want, err := os.ReadFile(file); err != nil || len(piped.stdout) < len(want)/2 || !strings.Contains(piped.stderr, "1 intent,") {
 		t.Errorf("to stdout: %d bytes, beside a file of %d; %s", len(piped.stdout), len(want), piped.stderr)

@@ -77,7 +77,10 @@ func TestFullDiskRefusesActsIsFoundByDoctorAndServesOn(t *testing.T) {
 	intents := l.must("audit", "-o", "name").stdout
 
 	// Whatever it keeps can be had elsewhere, and with room again it writes by itself.
-	l.must("backup", filepath.Join(t.TempDir(), "backup.db"), "--data", data)
+	saved := l.must("backup", filepath.Join(t.TempDir(), "backup.db"), "--data", data)
+	if !strings.Contains(saved.stderr, "lacks instances registered or changed lately") || !strings.Contains(saved.stdout, "not all that the server has") {
+		t.Errorf("a backup that lacks registrations says %s%s", saved.stdout, saved.stderr)
+	}
 	var limit unix.Rlimit
 	if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &limit); err != nil {
 		t.Fatal(err)

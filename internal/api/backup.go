@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,14 +20,21 @@ func (a *API) routeBackup(api huma.API) {
 		OperationID: "backup", Method: http.MethodGet, Path: pathBackup, Tags: []string{"server"}, Responses: problems(),
 		Summary: "All that the server keeps, as one file",
 		Description: "The data file as it is at one moment, for muster restore. It has what intents, tokens and audit say, tokens as hashes. " +
-			"An answer that breaks off is no backup.",
+			"An answer that breaks off is no backup. What was registered until now is in it, unless the header " + behindHeader + " says why it is not.",
 	}
 	op.Responses["200"] = &huma.Response{
 		Description: "The file",
-		Content:     map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+		Headers: map[string]*huma.Param{behindHeader: {
+			Description: "Why the file lacks instances registered or changed lately; absent: it lacks none",
+			Schema:      &huma.Schema{Type: huma.TypeString},
+		}},
+		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
 	}
 	a.byHand(api, op, to(access.Admin), a.backup)
 }
+
+// behindHeader is the header that says why a backup does not have everything.
+const behindHeader = "Muster-Behind"
 
 // maxBackups is how many are written at one time: each keeps pages of the file from being used again.
 const maxBackups = 2
@@ -48,6 +56,10 @@ func (a *API) backup(w http.ResponseWriter, r *http.Request, p *access.Principal
 		writeError(w, err)
 		return
 	}
+	if err := a.store.Flush(r.Context()); err != nil { // a full disk, say: what the file has is wanted all the same
+		w.Header().Set(behindHeader, oneLine(err.Error()))
+		a.opt.Log.Warn("a backup lacks what was registered lately", "to", r.RemoteAddr, "err", err)
+	}
 	out := &steady{to: w, ctl: http.NewResponseController(w)}
 	switch _, err := a.store.Backup(r.Context(), out); {
 	case err != nil && !out.begun:
@@ -56,6 +68,16 @@ func (a *API) backup(w http.ResponseWriter, r *http.Request, p *access.Principal
 		a.opt.Log.Warn("a backup broke off", "to", r.RemoteAddr, "err", err)
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// oneLine is text as a header may have it.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return ' '
+		}
+		return c
+	}, text)
 }
 
 // auditBackup records who takes all there is away.

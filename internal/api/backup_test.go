@@ -20,11 +20,12 @@ import (
 type shelf struct {
 	acts   []store.Act
 	full   error // what Sync answers
+	behind error // what Write answers
 	backup func(w io.Writer) error
 }
 
 func (j *shelf) Load(store.Loader) (uint64, error) { return 0, nil }
-func (j *shelf) Write(store.Batch) error           { return nil }
+func (j *shelf) Write(store.Batch) error           { return j.behind }
 func (j *shelf) Tidy() (bool, error)               { return false, nil }
 func (j *shelf) Close() error                      { return nil }
 
@@ -157,5 +158,38 @@ func TestAStoreInMemoryHasNoBackup(t *testing.T) {
 	f.api.ServeHTTP(w, httptest.NewRequestWithContext(door.MeetLocal(t.Context(), 0), "GET", "/api/v1/backup", nil))
 	if p := f.problem(w, http.StatusNotImplemented, muster.Unsupported); !strings.Contains(p.Detail, "data directory") {
 		t.Errorf("says %q", p.Detail)
+	}
+}
+
+func TestABackupThatLacksRegistrationsSaysSo(t *testing.T) {
+	for _, behind := range []error{nil, errors.New("write muster.db: no space left\non this device")} {
+		j := &shelf{backup: func(w io.Writer) error { _, err := io.WriteString(w, "all"); return err }, behind: behind}
+		srv := j.serve(t)
+		put, err := http.NewRequestWithContext(t.Context(), http.MethodPut, srv.URL+"/api/v1/namespaces/default/services/ORDERS/instances/a",
+			strings.NewReader(`{"endpoints":[{"scheme":"http","address":"10.0.0.1:80"}],"ttl":"1m","owner":"me"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put.Header.Set("Content-Type", "application/json")
+		res, err := srv.Client().Do(put)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode >= 300 {
+			t.Fatalf("registering: %s", res.Status)
+		}
+		res, err = srv.Client().Get(srv.URL + "/api/v1/backup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		want := ""
+		if behind != nil {
+			want = "write muster.db: no space left on this device"
+		}
+		if got := res.Header.Get("Muster-Behind"); res.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%v: answered %s, behind %q", behind, res.Status, got)
+		}
 	}
 }

@@ -202,3 +202,9 @@ func wantCode(t testing.TB, what string, err error, want muster.Code) {
 		t.Errorf("%s: %v (code %q), want code %q", what, err, got, want)
 	}
 }
+
+func (j *kept) has(k muster.Key) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.records[k.Fold()] != nil
+}

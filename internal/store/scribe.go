@@ -63,6 +63,14 @@ func (s *Store) scribe() {
 				flush.Reset(retryAfter)
 			}
 			ends.Reset(w.sleep()) // acts were settled in between
+		case answer := <-s.flushes:
+			err := w.catchUp()
+			if err != nil && !waiting {
+				waiting = true
+				flush.Reset(retryAfter)
+			}
+			answer <- err
+			ends.Reset(w.sleep()) // acts were settled in between
 		case <-tidy.C:
 			tidy.Reset(w.tidy())
 		case <-s.ctx.Done():

@@ -39,9 +39,10 @@ type Store struct {
 	intents  intents
 	tokens   tokens
 	ledger   ledger
-	departed departed      // removed records that feeds keep
-	acts     chan *act     // to the scribe
-	dirty    chan struct{} // tells the scribe that there is something to write behind
+	departed departed        // removed records that feeds keep
+	acts     chan *act       // to the scribe
+	flushes  chan chan error // to the scribe: who wants the journal to have everything, and waits for whether it has
+	dirty    chan struct{}   // tells the scribe that there is something to write behind
 
 	mu      sync.Mutex // guards born and adding to spaces
 	born    chan struct{}
@@ -99,6 +100,7 @@ func Open(opt Options) (*Store, error) {
 		base:    time.Now(),
 		epoch:   random() >> 12, // 52 bits: exact in JSON numbers everywhere
 		acts:    make(chan *act),
+		flushes: make(chan chan error),
 		dirty:   make(chan struct{}, 1),
 		born:    make(chan struct{}),
 		loaded:  make(chan struct{}),
@@ -155,8 +157,8 @@ func (s *Store) AwaitLoad(ctx context.Context) error {
 	}
 }
 
-// Backup writes all that the store keeps in its journal, as it is at one moment, while serving goes on. Records are in it as of
-// at most a second ago. It returns how many bytes were written.
+// Backup writes all that the journal has, as it is at one moment, while serving goes on; [Store.Flush] before it brings the
+// journal up to date. It returns how many bytes were written.
 //
 // Errors: Unsupported (the store is in memory), Unavailable (loading), Closed, ctx.Err(), or what w answered.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
