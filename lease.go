@@ -2,6 +2,7 @@ package muster
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Lapse struct {
 
 const (
 	registerPause = 5 * time.Second        // at most, between two tries to register, or to say what did not get through
+	refusedPause  = 30 * time.Second       // at most, after the back end said no: asking more often changes no mind
 	minTTL        = 100 * time.Millisecond // the shortest lease that is taken at its word: heartbeats have to have an end
 )
 
@@ -65,17 +67,26 @@ func (k *keeper) renewed(g *Registration) {
 	if g.unsaid { // the next try is scheduled
 		return
 	}
-	g.fails, g.err = 0, nil
+	g.fails, g.err, g.warned = 0, nil, false
 	k.schedule(g, heartbeatAfter(g.ttl))
 }
 
-// unsure is for a heartbeat whose answer did not come: the lease may still be there, so only the heartbeat is repeated.
+// unsure is for a heartbeat whose answer did not come, or was no: the lease may still be there, so only the heartbeat is repeated.
+// A no is told once, for the lease will run out.
 func (k *keeper) unsure(g *Registration, err error) {
+	limit, tell := registerPause, false
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	if refused(err) {
+		limit, tell = refusedPause, !g.warned
+		g.warned = true
+	}
 	g.fails++
 	g.err = err
-	k.schedule(g, min(backoff(g.fails, registerPause), heartbeatAfter(g.ttl)))
+	k.schedule(g, min(backoff(g.fails, limit), heartbeatAfter(g.ttl)))
+	k.mu.Unlock()
+	if tell {
+		k.r.event(EventRefused, g.key, fmt.Errorf("%w; its lease runs out, and is asked for again meanwhile", err))
+	}
 }
 
 func (k *keeper) lost(g *Registration, err error) {
@@ -165,7 +176,7 @@ func (k *keeper) register(ctx context.Context, g *Registration) error {
 	}
 	k.mu.Lock()
 	fresh := !g.held
-	g.held, g.err, g.fails = true, nil, 0
+	g.held, g.err, g.fails, g.warned = true, nil, 0, false
 	g.said, g.unsaid = g.in, false
 	if g.relet != nil {
 		close(g.relet)

@@ -23,7 +23,7 @@ const (
 	EventRegistered EventKind = "registered" // a lease was granted, first or again
 	EventLost       EventKind = "lost"       // a lease is gone; it will be registered again
 	EventDisplaced  EventKind = "displaced"  // another owner registered the key; the registration stopped
-	EventRefused    EventKind = "refused"    // registering again did not work; it goes on trying
+	EventRefused    EventKind = "refused"    // a heartbeat was refused, or registering again did not work; it goes on trying
 	EventLeft       EventKind = "left"       // taken out of traffic on purpose
 	EventClosed     EventKind = "closed"     // deregistered
 	EventStale      EventKind = "stale"      // the list can no longer be refreshed

@@ -31,6 +31,7 @@ type Registration struct {
 	busy    chan struct{} // non-nil while somebody talks to the driver about it; closed when they are through
 	err     error         // why it is not held now
 	fails   int           // in a row
+	warned  bool          // that heartbeats are refused, since one was not
 	due     time.Time     // of the next heartbeat or try
 	slot    int           // in the keeper's heap, -1 when it is not there
 	relet   chan struct{} // closed when the lease held now is replaced by another

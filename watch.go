@@ -116,7 +116,11 @@ func (w *watcher) run() {
 		if w.emitted.Load() {
 			failures = 0
 		}
-		if !sleep(r.ctx, backoff(failures, watchPause)) {
+		pause := watchPause
+		if refused(err) {
+			pause = refusedPause
+		}
+		if !sleep(r.ctx, backoff(failures, pause)) {
 			return
 		}
 	}
@@ -193,7 +197,7 @@ func (w *watcher) show(e *emission) (changed bool, recheck time.Duration) {
 	return changed, recheck
 }
 
-// stale marks the view; readers keep the last good table.
+// stale marks the view; readers keep the last good table. That the back end says no is news, though the list was stale before.
 func (w *watcher) stale(err error) {
 	w.mu.Lock()
 	old := w.r.view.Load()
@@ -201,12 +205,13 @@ func (w *watcher) stale(err error) {
 	v := *old
 	v.Stale = err
 	w.r.view.Store(&v)
-	if old.Stale == nil {
+	news := old.Stale == nil || refused(err) && !refused(old.Stale)
+	if news {
 		close(w.next)
 		w.next = make(chan struct{})
 	}
 	w.mu.Unlock()
-	if old.Stale == nil {
+	if news {
 		w.r.event(EventStale, Key{}, err)
 	}
 }

@@ -72,11 +72,15 @@ func (p *program) code(t *testing.T) int {
 
 // wrapped starts `muster register ORDERS` around the service at addr.
 func (l *lab) wrapped(addr string, flags ...string) *program {
+	return l.wrappedWith(nil, addr, flags...)
+}
+
+func (l *lab) wrappedWith(env []string, addr string, flags ...string) *program {
 	l.t.Helper()
 	exe, _ := os.Executable()
 	args := append([]string{"register", "ORDERS", "--url", "http://" + addr}, flags...)
 	// The wrapped command must be the service and not the program again.
-	return l.program(nil, append(args, "--", "/usr/bin/env", "-u", asProgram, asService+"="+addr, exe)...)
+	return l.program(env, append(args, "--", "/usr/bin/env", "-u", asProgram, asService+"="+addr, exe)...)
 }
 
 // service is wrapped, registered by now.

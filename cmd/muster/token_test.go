@@ -71,7 +71,7 @@ func TestTokensAreMadeListedAndRevokedOverTheNetwork(t *testing.T) {
 	l.env["MUSTER_TOKEN"] = admin
 	l.must("token", "revoke", "orders", "--why", "test over")
 	l.env["MUSTER_TOKEN"] = made.Text
-	l.refused("the token is not known", "services", "--namespace", "prod")
+	l.refused("token:orders was revoked", "services", "--namespace", "prod")
 	l.env["MUSTER_TOKEN"] = admin
 	if res := l.run("token", "revoke", "orders"); res.code != exitNotFound {
 		t.Errorf("revoked again: %d %s", res.code, res.stderr)

@@ -19,7 +19,8 @@ func (c *cli) watchCommand() *cobra.Command {
 		Use:   "watch [SERVICE…]",
 		Short: "Print every change as it happens, one a line",
 		Long: `Prints what is registered, then every change, until interrupted: + registered, - gone, ~ changed. With -o json each
-line is an object {"at", "kind", "instance"}.`,
+line is an object {"at", "kind", "instance"}. A registry that is away is waited for; one that denies what is asked, because
+the token was revoked or has expired, ends it with exit code 5.`,
 		Example: `  muster watch
   muster watch ORDERS -o json | jq -c .instance.effective`,
 		ValidArgsFunction: c.completeServices,
@@ -51,6 +52,9 @@ func (c *cli) watch(ctx context.Context, services []string) error {
 	}
 	var stale error
 	for v := range c.open.Views(ctx) {
+		if muster.CodeOf(v.Stale) == muster.Denied {
+			return v.Stale
+		}
 		if (v.Stale != nil) != (stale != nil) {
 			if stale = v.Stale; stale != nil {
 				c.progress("The registry does not answer, what was shown last still counts: %v", stale)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,7 +48,11 @@ type book struct {
 	byHash map[[32]byte]*Principal
 	byCert map[string]*Principal
 	byName map[string]*Principal
+	gone   map[[32]byte]string // the names of those that were revoked since the server started
 }
+
+// maxGone bounds how many revoked tokens are known by name.
+const maxGone = 1024
 
 // New returns a door.
 func New(opt Options) *Door {
@@ -128,10 +133,12 @@ func (d *Door) identify(r *http.Request, b *book, headers []string) (*Principal,
 	switch {
 	case p == nil && !wellFormed(text):
 		return nil, d.wrong(r, "what is shown is no token of muster serve: was it cut, or is it a password of something else?")
+	case p == nil && b.gone[HashToken(text)] != "":
+		return nil, d.wrong(r, b.gone[HashToken(text)]+revoked)
 	case p == nil:
 		return nil, d.wrong(r, "the token is not known: it was revoked, or is another server's")
 	case p.over():
-		return nil, d.wrong(r, p.name+" expired at "+p.expires.UTC().Format(time.RFC3339)+"; make a new one with muster token create")
+		return nil, d.wrong(r, p.expired())
 	}
 	return p, nil
 }
@@ -248,7 +255,7 @@ func (d *Door) current() *book {
 	d.book.Store(next)
 	for name, p := range b.byName {
 		if kept := next.byName[name]; kept == nil || kept.life != p.life {
-			p.life.end()
+			p.life.end(refusal(http.StatusUnauthorized, "%s", p.name+revoked))
 		}
 	}
 	return next
@@ -258,7 +265,7 @@ func (d *Door) current() *book {
 func (d *Door) write(tokens []*store.Token, old *book) *book {
 	b := &book{
 		tokens: tokens, byHash: make(map[[32]byte]*Principal, len(tokens)),
-		byCert: map[string]*Principal{}, byName: make(map[string]*Principal, len(tokens)),
+		byCert: map[string]*Principal{}, byName: make(map[string]*Principal, len(tokens)), gone: maps.Clone(old.gone),
 	}
 	for _, t := range tokens {
 		p := old.byName[t.Name]
@@ -276,6 +283,14 @@ func (d *Door) write(tokens []*store.Token, old *book) *book {
 			b.byHash[t.Hash] = p
 		}
 	}
+	for hash, p := range old.byHash {
+		if b.byHash[hash] == nil && len(b.gone) < maxGone {
+			if b.gone == nil {
+				b.gone = map[[32]byte]string{}
+			}
+			b.gone[hash] = p.name
+		}
+	}
 	return b
 }
 
@@ -289,13 +304,20 @@ func principal(t *store.Token) (*Principal, error) {
 	if t.Certificate != "" {
 		kind = "cert:"
 	}
-	ctx, end := context.WithCancel(context.Background())
+	ctx, end := context.WithCancelCause(context.Background())
 	return &Principal{name: kind + t.Name, rights: rights, namespace: t.Namespace, expires: t.Expires, life: &life{token: t, ctx: ctx, end: end}}, nil
 }
 
 func equal(a, b *store.Token) bool {
 	return a == b || a.Name == b.Name && a.Hash == b.Hash && a.Certificate == b.Certificate && a.Namespace == b.Namespace &&
 		a.Created.Equal(b.Created) && a.Expires.Equal(b.Expires) && slices.Equal(a.Allow, b.Allow)
+}
+
+// What a refusal says behind the name of a token.
+const revoked = " was revoked; make a new one with muster token create"
+
+func (p *Principal) expired() string {
+	return p.name + " expired at " + p.expires.UTC().Format(time.RFC3339) + "; make a new one with muster token create"
 }
 
 // over reports whether the principal's time is.

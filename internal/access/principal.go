@@ -25,9 +25,9 @@ type Principal struct {
 // life is what all holders of one token share.
 type life struct {
 	token *store.Token
-	ctx   context.Context // ends when the token is revoked
-	end   context.CancelFunc
-	used  atomic.Int64 // Unix seconds of the last use; 0 none
+	ctx   context.Context         // ends when the token is revoked
+	end   context.CancelCauseFunc // with why, for those whose answers end with it
+	used  atomic.Int64            // Unix seconds of the last use; 0 none
 }
 
 // anonymous is whoever shows nothing.
@@ -82,22 +82,24 @@ func (p *Principal) Payer(r *http.Request) string {
 	return address(r.RemoteAddr)
 }
 
-// Hold returns a context for an answer that goes on: it ends with ctx, and when the principal is revoked or expires. Call end
-// when the answer has ended.
+// Hold returns a context for an answer that goes on: it ends with ctx, and when the principal is revoked or expires; its cause is
+// a *[Refusal] then. Call end when the answer has ended.
 func (p *Principal) Hold(ctx context.Context) (_ context.Context, end func()) {
 	if p.life == nil {
 		return ctx, func() {}
 	}
-	var cancel context.CancelFunc
-	if p.expires.IsZero() {
-		ctx, cancel = context.WithCancel(ctx)
-	} else {
-		ctx, cancel = context.WithDeadline(ctx, p.expires)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(p.life.ctx, func() { cancel(context.Cause(p.life.ctx)) })
+	var timer *time.Timer
+	if !p.expires.IsZero() {
+		timer = time.AfterFunc(time.Until(p.expires), func() { cancel(refusal(http.StatusUnauthorized, "%s", p.expired())) })
 	}
-	stop := context.AfterFunc(p.life.ctx, cancel)
 	return ctx, func() {
+		if timer != nil {
+			timer.Stop()
+		}
 		stop()
-		cancel()
+		cancel(nil)
 	}
 }
 

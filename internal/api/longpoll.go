@@ -2,13 +2,16 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
+	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/store"
 )
 
-// longPoll answers the list as soon as its revision is not the one that the client knows, or 304 when the wait is over.
+// longPoll answers the list as soon as its revision is not the one that the client knows, or 304 when the wait is over; a
+// refusal when the token was revoked meanwhile.
 func (a *API) longPoll(ctx context.Context, w http.ResponseWriter, r *http.Request, q watchQuery) {
 	ctx, cancel := context.WithTimeout(ctx, q.wait)
 	defer cancel()
@@ -22,6 +25,10 @@ func (a *API) longPoll(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			return
 		}
 		if _, err := a.store.Wait(ctx, q.namespace, v.Seq); err != nil {
+			if refused, ok := errors.AsType[*access.Refusal](context.Cause(ctx)); ok {
+				writeError(w, refused)
+				return
+			}
 			w.Header().Set("ETag", strconv.Quote(list.revision))
 			w.WriteHeader(http.StatusNotModified)
 			return

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,6 +26,7 @@ func (a *API) routeWatch(api huma.API) {
 		Summary: "The list, and every change to it",
 		Description: "Server-sent events. reset {services, instances}: the list begins anew. put {an instance}, delete {service, id}: changes. " +
 			"sync: all up to here is one consistent state; its id goes into Last-Event-ID or since to go on from there. confirm: that was all up to here, every 3 s. " +
+			"end {a problem}: nothing follows, the token was revoked or has expired. " +
 			"With wait: a long poll instead, answering the whole list as soon as its revision is another, 304 if it is not by then.",
 		Parameters: append(pathParams(pathWatch),
 			&huma.Param{Name: "service", In: "query", Description: "Only this service; may be repeated. Absent: all", Explode: new(true),
@@ -87,6 +89,9 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, p *access.Principal)
 		s := &stream{api: a, q: q, out: a.pieces(w)}
 		defer s.out.free()
 		s.run(ctx)
+		if refused, ok := errors.AsType[*access.Refusal](context.Cause(ctx)); ok {
+			s.end(refused)
+		}
 	}
 }
 
@@ -262,6 +267,20 @@ func (s *stream) confirm() error {
 	s.id = s.at.AppendTo(s.id[:0])
 	s.out.b = nativewire.AppendEvent(s.out.b, nativewire.Confirm, string(s.id), []byte("{}"))
 	return s.send()
+}
+
+// end says why nothing follows. A client that does not know the event sees the stream end, as it would have.
+func (s *stream) end(why *access.Refusal) {
+	problem, ok := errors.AsType[failure](fail(why))
+	if !ok {
+		return
+	}
+	data, err := json.Marshal(problem)
+	if err != nil {
+		return
+	}
+	s.out.b = nativewire.AppendEvent(s.out.b, nativewire.End, "", data)
+	_ = s.send() // who does not read any more need not hear it
 }
 
 // send writes what was gathered and flushes it to the client. A buffer that has grown is not kept for the next write, which may

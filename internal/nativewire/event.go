@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ const (
 	Delete  = "delete"  // the instance named by Deleted is gone
 	Sync    = "sync"    // all of the above up to here is one consistent state; carries the id
 	Confirm = "confirm" // nothing has changed since the last sync; carries the id again
+	End     = "end"     // nothing follows, for the reason that its Problem says: the token was revoked, or has expired
 )
 
 // MaxScope is the most services that a watch may name; leave them out to watch all.
@@ -211,6 +213,17 @@ func (e *Event) DecodeListing() (Listing, error) {
 	return l, err
 }
 
+// DecodeEnd reads the data of an end. A problem that says nothing is Denied.
+//
+// Errors: Invalid.
+func (e *Event) DecodeEnd() (*Problem, error) {
+	p := &Problem{Status: http.StatusUnauthorized, Code: muster.Denied}
+	if err := e.decode(p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 func (e *Event) decode(v any) error {
 	if err := json.Unmarshal(e.Data, v); err != nil {
 		return malformed("event %s %q: %w", e.Kind, clip(e.Data), err)
@@ -220,7 +233,7 @@ func (e *Event) decode(v any) error {
 
 // kindOf avoids an allocation for the kinds that exist.
 func kindOf(b []byte) string {
-	for _, k := range [...]string{Put, Sync, Delete, Confirm, Reset} {
+	for _, k := range [...]string{Put, Sync, Delete, Confirm, Reset, End} {
 		if string(b) == k {
 			return k
 		}

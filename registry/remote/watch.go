@@ -127,6 +127,9 @@ func (s *stream) run(d *Driver, t *tables, emit func(*muster.Table)) error {
 			return s.ended(err)
 		}
 		s.silence.Reset(Liveness)
+		if ev.Kind == nativewire.End {
+			return s.told(&ev)
+		}
 		table, err := t.apply(&ev)
 		if err != nil {
 			return unavailable("GET %s: %w", s.url, err)
@@ -137,6 +140,15 @@ func (s *stream) run(d *Driver, t *tables, emit func(*muster.Table)) error {
 		d.place.set(table, t.at)
 		emit(table)
 	}
+}
+
+// told is why the server says that it ends the stream.
+func (s *stream) told(ev *nativewire.Event) error {
+	p, err := ev.DecodeEnd()
+	if err != nil {
+		return unavailable("GET %s: %w", s.url, err)
+	}
+	return p.Err()
 }
 
 // ended says why the stream did.
