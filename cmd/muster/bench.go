@@ -96,8 +96,8 @@ func (b *bench) run(ctx context.Context) error {
 
 // settle makes the options of the flags and settings.
 func (b *bench) settle() error {
-	if b.rate < 0 {
-		return usage("--rate %g is below zero", b.rate)
+	if !(b.rate >= 0 && b.rate <= load.MaxRate) { // NaN is neither
+		return usage("--rate %g; 0 to %g heartbeats a second are possible", b.rate, load.MaxRate)
 	}
 	b.opt.Interval = b.interval
 	if b.rate > 0 {

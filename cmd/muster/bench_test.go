@@ -65,7 +65,9 @@ func TestBenchRefusesWhatIsNotItsOwn(t *testing.T) {
 		{"--registry local:", "muster://HOST:8761 is meant", exitUsage},
 		{"--protocol soap", `"soap" is neither native nor eureka`, exitUsage},
 		{"--instances 0 --services 5000", "at least one instance each", exitUsage},
-		{"--rate -1", "below zero", exitUsage},
+		{"--rate -1", "0 to 1e+06 heartbeats a second", exitUsage},
+		{"--rate 1e18", "0 to 1e+06 heartbeats a second", exitUsage},
+		{"--rate NaN", "0 to 1e+06 heartbeats a second", exitUsage},
 		{"--registry muster://127.0.0.1:1", "127.0.0.1:1: dial", exitUnreachable},
 	} {
 		res := l.run(append([]string{"bench", "--duration", "10ms"}, strings.Fields(tt.args)...)...)

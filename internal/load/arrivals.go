@@ -61,6 +61,7 @@ func (a *arrivals) one(ctx context.Context, do request) bool {
 		due = a.begin.Add(time.Duration(float64(i) / a.rate * float64(time.Second)))
 	}
 	if !a.end.IsZero() && !due.Before(a.end) {
+		until(ctx, a.end) // a rate is of the whole time, also when the last one is due long before its end
 		return false
 	}
 	if !until(ctx, due) {

@@ -103,6 +103,18 @@ func TestWhatWasDueWhenTheEndCameEarlyIsCounted(t *testing.T) {
 	})
 }
 
+// Of one request that is due at the beginning of ten seconds nobody may conclude a rate of a thousand a second.
+func TestLoadLastsAsLongAsWasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		a := &arrivals{tally: new(tally), rate: 0.01, callers: 2, begin: begin, end: begin.Add(10 * time.Second)}
+		a.run(t.Context(), func(int) (int, int64, error) { return 1, 0, nil })
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("the load lasted %v, want 10 s", took)
+		}
+	})
+}
+
 func TestManyTextsOfErrorsAreBounded(t *testing.T) {
 	var work tally
 	for i := range 100 {

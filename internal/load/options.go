@@ -55,6 +55,8 @@ const (
 	MaxConnections = 20_000
 	MaxWatchers    = 20_000
 	MaxRate        = 1e6 // of anything, a second
+
+	maxDuration = 24 * time.Hour // of the registrations and of the load, each
 )
 
 // normal gives every field its value.
@@ -94,13 +96,16 @@ func (o Options) normal() (Options, error) {
 		return bad("heartbeats every %v for leases of %v; at least 100ms, and leases of one to %v are possible", o.Interval, o.TTL, store.MaxTTL)
 	}
 	o.Duration = cmp.Or(o.Duration, 30*time.Second)
-	if o.Duration < 0 || o.Duration > 24*time.Hour {
-		return bad("a duration of %v; at most 24h are possible", o.Duration)
+	if o.Duration < 0 || o.Duration > maxDuration {
+		return bad("a duration of %v; at most %v are possible", o.Duration, maxDuration)
 	}
 	for _, r := range []float64{o.Rate, o.Reads, o.Changes, float64(o.Instances) / o.Interval.Seconds()} {
-		if r < 0 || r > MaxRate {
-			return bad("%g a second; at most %g are possible", r, MaxRate)
+		if !(r >= 0 && r <= MaxRate) { // NaN is neither
+			return bad("%g a second; 0 to %g are possible", r, MaxRate)
 		}
+	}
+	if o.Rate > 0 && float64(o.Instances)/o.Rate > maxDuration.Seconds() {
+		return bad("%d registrations at %g a second take longer than %v", o.Instances, o.Rate, maxDuration)
 	}
 	if o.Watchers < 0 || o.Watchers > MaxWatchers {
 		return bad("%d watchers; at most %d are possible", o.Watchers, MaxWatchers)

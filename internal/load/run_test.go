@@ -3,6 +3,7 @@ package load_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -286,6 +287,8 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 		"too fast":                {Target: load.Target{Addr: "127.0.0.1:1"}, Reads: 1e9},
 		"too many watchers":       {Target: load.Target{Addr: "127.0.0.1:1"}, Watchers: 1 << 20},
 		"below zero":              {Target: load.Target{Addr: "127.0.0.1:1"}, Changes: -1},
+		"no number":               {Target: load.Target{Addr: "127.0.0.1:1"}, Reads: math.NaN()},
+		"registering for ever":    {Target: load.Target{Addr: "127.0.0.1:1"}, Rate: 1e-300},
 	} {
 		if _, err := load.Run(t.Context(), o); muster.CodeOf(err) != muster.Invalid {
 			t.Errorf("%s: %v, want invalid", name, err)
