@@ -41,6 +41,35 @@ func TestSystemdFindsNothingWrongWithTheUnits(t *testing.T) {
 	}
 }
 
+// What the unit has as comments for operators to use is as good as the rest, where this systemd knows it.
+func TestSystemdFindsNothingWrongWithTheSettingsForTLS(t *testing.T) {
+	t.Parallel()
+	service, socket := units(t)
+	b, err := os.ReadFile(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	option := regexp.MustCompile(`(?m)^#((?:LoadCredential|SupplementaryGroups|Environment)=)`)
+	if n := len(option.FindAll(b, -1)); n != 5 {
+		t.Errorf("%d lines are there to use, want 5", n)
+	}
+	if err := os.WriteFile(service, option.ReplaceAll(b, []byte("$1")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := output(t, "systemd-analyze", "verify", "--man=no", service, socket); strings.Contains(out, "muster") {
+		t.Errorf("systemd-analyze verify:\n%s", out)
+	}
+}
+
+// Five starts in vain within ten seconds are the end where nothing else is said: of the service, and then of its socket.
+func TestSystemdTriesAgainUntilItStarts(t *testing.T) {
+	text := read(t, "deploy", "systemd", "muster.service")
+	unit, rest, _ := strings.Cut(text, "[Service]")
+	if !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") || !strings.Contains(rest, "\nRestart=on-failure\n") || !strings.Contains(rest, "\nRestartPreventExitStatus=2\n") {
+		t.Error("systemd gives up, or tries what stays wrong")
+	}
+}
+
 func TestSystemdRatesTheServiceAsWellConfined(t *testing.T) {
 	service, _ := units(t)
 	out := output(t, "systemd-analyze", "security", "--offline=true", "--no-pager", service)
