@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -86,6 +87,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if opt.Listener, err = inherited(); err != nil {
 		return &exitError{exitFailed, err}
 	}
+	if err := checkListening(ctx, opt); err != nil {
+		return err
+	}
 	s, err := server.Open(opt)
 	if errors.Is(err, muster.Internal) && !opt.Recover {
 		err = fmt.Errorf("%w; with recovery means: muster serve --recover", err)
@@ -99,6 +103,28 @@ func (c *cli) serve(ctx context.Context) error {
 		return &exitError{exitFailed, err}
 	}
 	c.progress("stopped in order")
+	return nil
+}
+
+// checkListening finds what is wrong with the address and the TLS files however often the server is started.
+func checkListening(ctx context.Context, opt server.Options) error {
+	if opt.Listener == nil {
+		_, port, err := net.SplitHostPort(opt.Listen)
+		if err == nil {
+			_, err = net.DefaultResolver.LookupPort(ctx, "tcp", port)
+		}
+		if err != nil {
+			return usage("--listen %q: %v; host:port is meant, such as 127.0.0.1:8761", opt.Listen, err)
+		}
+	}
+	switch tls := opt.TLS; {
+	case tls.Cert != "" && tls.Key == "":
+		return usage("--tls-cert wants --tls-key too, the certificate's key")
+	case tls.Key != "" && tls.Cert == "":
+		return usage("--tls-key wants --tls-cert too, the key's certificate")
+	case tls.ClientCA != "" && tls.Cert == "":
+		return usage("--client-ca wants --tls-cert and --tls-key too: clients show certificates over TLS alone")
+	}
 	return nil
 }
 

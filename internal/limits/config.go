@@ -63,29 +63,36 @@ const perRequest = 128 << 10 // bytes that a request under way may take, with th
 type limit struct {
 	name  string
 	value *int64
-	bytes bool
+	bytes int64 // it is a number of bytes, and none but 0 is less than this; 0: it is a plain number
 }
+
+// The least that is taken for bytes: with less, hardly anything could be registered, and a unit was forgotten.
+const (
+	leastMetadata = 64 << 10
+	leastTotal    = 1 << 20
+)
 
 func (c *Config) limits() []limit {
 	return []limit{
-		{"instances", &c.Instances, false},
-		{"metadata", &c.Metadata, true},
-		{"total", &c.Total, true},
-		{"watchers", &c.Watchers, false},
-		{"requests", &c.Requests, false},
-		{"connections", &c.Connections, false},
+		{"instances", &c.Instances, 0},
+		{"metadata", &c.Metadata, leastMetadata},
+		{"total", &c.Total, leastTotal},
+		{"watchers", &c.Watchers, 0},
+		{"requests", &c.Requests, 0},
+		{"connections", &c.Connections, 0},
 	}
 }
 
 // With returns the configuration with what text sets, such as "watchers=500,total=2GiB,requests=none". "none" alone lifts
-// every limit.
+// every limit. The metadata of one payer is half of a total that is set, unless it is set too.
 //
-// Errors: an unknown name, or a value that is no number.
+// Errors: an unknown name, or a value that is no number, or too few bytes.
 func (c Config) With(text string) (Config, error) {
 	if strings.TrimSpace(text) == "none" {
 		return Config{}, nil
 	}
 	limits := c.limits()
+	set := map[string]bool{}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		name, value, _ := strings.Cut(part, "=")
 		i := slices.IndexFunc(limits, func(l limit) bool { return l.name == name })
@@ -97,6 +104,10 @@ func (c Config) With(text string) (Config, error) {
 			return c, fmt.Errorf("limit %s: %w", name, err)
 		}
 		*limits[i].value = n
+		set[name] = true
+	}
+	if set["total"] && !set["metadata"] && c.Total > 0 {
+		c.Metadata = c.Total / 2
 	}
 	return c, nil
 }
@@ -109,7 +120,7 @@ func (c Config) String() string {
 		switch {
 		case *l.value == 0:
 			value = "none"
-		case l.bytes && *l.value%(1<<20) == 0:
+		case l.bytes > 0 && *l.value%(1<<20) == 0:
 			value = strconv.FormatInt(*l.value>>20, 10) + "MiB"
 		}
 		parts = append(parts, l.name+"="+value)
@@ -125,12 +136,12 @@ var units = [...]struct {
 
 const most = 1 << 50 // more than that is a mistake in typing
 
-func parse(text string, bytes bool) (int64, error) {
+func parse(text string, least int64) (int64, error) {
 	if text == "none" {
 		return 0, nil
 	}
 	digits, shift := text, 0
-	if bytes {
+	if least > 0 {
 		for _, u := range units {
 			if before, ok := strings.CutSuffix(text, u.suffix); ok {
 				digits, shift = before, u.shift
@@ -141,12 +152,15 @@ func parse(text string, bytes bool) (int64, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > most>>shift {
 		what := "a whole number"
-		if bytes {
+		if least > 0 {
 			what = "a number of bytes such as 512MiB"
 		}
 		return 0, fmt.Errorf("%q is not %s, nor none", text, what)
 	}
-	return n << shift, nil
+	if n <<= shift; n > 0 && n < least {
+		return 0, fmt.Errorf("%q is %d bytes, at least %d KiB are meant, such as 512MiB; an instance takes %d and what it brings", text, n, least>>10, PerInstance)
+	}
+	return n, nil
 }
 
 func names(limits []limit) string {
