@@ -20,6 +20,7 @@ func (c *cli) deregisterCommand() *cobra.Command {
 		Long: `Removes instances from the registry, whoever registered them. It is meant for the dead: one that lives registers again
 with its next heartbeat. To keep a living one out of traffic, disable it.`,
 		Example: `  muster deregister ORDERS 10.0.0.7:8080
+  muster deregister ORDERS --late
   muster deregister ORDERS --version 1.3.0 --yes`,
 		Args:              atLeast(1, "a service, and instances or a selector"),
 		ValidArgsFunction: c.completeServiceThenInstances,
@@ -28,6 +29,7 @@ with its next heartbeat. To keep a living one out of traffic, disable it.`,
 	a.flags = cmd.Flags()
 	a.sel.addFlags(cmd)
 	a.sel.addAll(cmd)
+	a.sel.addLate(cmd)
 	a.addConsent(cmd)
 	return cmd
 }
@@ -40,6 +42,11 @@ func (a *act) deregister(ctx context.Context, args []string) error {
 	remover, ok := a.c.open.Driver().(muster.Remover)
 	if !ok {
 		return &muster.Error{Op: "deregister", Code: muster.Unsupported, Err: errors.New("this registry removes instances for their owners only")}
+	}
+	if a.sel.late {
+		if err := a.sel.findLate(ctx, a.c, snap.Service); err != nil {
+			return err
+		}
 	}
 	chosen, err := choose(snap, args[1:], &a.sel)
 	if err != nil {

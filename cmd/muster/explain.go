@@ -90,7 +90,7 @@ func (c *cli) explainStructured(v *muster.View, snap *muster.Snapshot, found []r
 // explainListed shows what the registry says.
 func (c *cli) explainListed(v *muster.View, snap *muster.Snapshot, zone string) error {
 	ex := muster.Explain(v, snap.Service, zone)
-	if err := c.printTable(c.instanceTable(ex.Rows, false, c.format() == asWide)); err != nil {
+	if err := c.printTable(c.instanceTable(ex.Rows, nil, false, c.format() == asWide)); err != nil {
 		return err
 	}
 	up, called := len(snap.Up()), 0

@@ -20,6 +20,7 @@ func (c *cli) instancesCommand() *cobra.Command {
 		Short:   "List the instances of services, with their share of the traffic",
 		Example: `  muster instances ORDERS
   muster instances ORDERS --zone eu-1a -o wide
+  muster instances --late
   muster instances -l team=checkout -o json`,
 		ValidArgsFunction: c.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,10 +39,18 @@ func (c *cli) instancesCommand() *cobra.Command {
 			if len(args) == 0 {
 				snaps = v.Table.Services
 			}
+			only := ""
+			if len(snaps) == 1 {
+				only = snaps[0].Service
+			}
+			if err := sel.findLate(cmd.Context(), c, only); err != nil {
+				return err
+			}
 			return c.printInstances(v, snaps, &sel)
 		},
 	}
 	sel.addFlags(cmd)
+	sel.addLate(cmd)
 	return cmd
 }
 
@@ -57,7 +66,9 @@ func (c *cli) printInstances(v *muster.View, snaps []*muster.Snapshot, sel *sele
 		skipped += len(snap.Skipped)
 		for _, row := range muster.Explain(v, snap.Service, "").Rows {
 			if sel.matches(row.Instance) {
-				list.Items = append(list.Items, nativewire.FromInstance(row.Instance))
+				item := nativewire.FromInstance(row.Instance)
+				item.Late = sel.since.of(row.Instance)
+				list.Items = append(list.Items, item)
 				names = append(names, row.Instance.Key().String())
 				rows = append(rows, row)
 			}
@@ -66,7 +77,7 @@ func (c *cli) printInstances(v *muster.View, snaps []*muster.Snapshot, sel *sele
 	err := c.print(printed{
 		Value: list,
 		Names: names,
-		Table: func(wide bool) *table { return c.instanceTable(rows, len(snaps) != 1, wide) },
+		Table: func(wide bool) *table { return c.instanceTable(rows, sel.since, len(snaps) != 1, wide) },
 	})
 	if skipped > 0 {
 		c.progress("%s of the back end could not be read; muster explain SERVICE says which", count(skipped, "entry"))
@@ -75,7 +86,7 @@ func (c *cli) printInstances(v *muster.View, snaps []*muster.Snapshot, sel *sele
 }
 
 // instanceTable lists instances, with their service if several are shown.
-func (c *cli) instanceTable(rows []muster.Standing, several, wide bool) *table {
+func (c *cli) instanceTable(rows []muster.Standing, late lateness, several, wide bool) *table {
 	head := []string{"ID", "ENDPOINT", "STATUS", "ZONE", "WEIGHT", "SHARE", "EFFECTIVE", "BECAUSE"}
 	if wide {
 		head = []string{"ID", "ENDPOINTS", "STATUS", "ZONE", "VERSION", "TIER", "WEIGHT", "SHARE", "REGISTERED", "METADATA", "NOTE", "EFFECTIVE", "BECAUSE"}
@@ -102,7 +113,7 @@ func (c *cli) instanceTable(rows []muster.Standing, several, wide bool) *table {
 			end, _ := in.Endpoint("")
 			cells = append(cells, in.ID, end.String(), status(in), in.Zone, weight, share)
 		}
-		t.add(append(cells, e.Status.String(), e.Because)...)
+		t.add(append(cells, e.Status.String(), late.because(row))...)
 	}
 	return t
 }

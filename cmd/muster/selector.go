@@ -15,6 +15,8 @@ type selector struct {
 	version string
 	labels  []string // k=v, or k alone
 	all     bool
+	late    bool
+	since   lateness // filled by findLate
 }
 
 func (s *selector) addFlags(cmd *cobra.Command) {
@@ -29,12 +31,20 @@ func (s *selector) addAll(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.all, "all", false, "every instance of the service")
 }
 
+// addLate adds --late, for commands that call findLate.
+func (s *selector) addLate(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.late, "late", false, "only instances whose heartbeats are missing")
+}
+
 func (s *selector) empty() bool {
-	return s.zone == "" && s.version == "" && len(s.labels) == 0 && !s.all
+	return s.zone == "" && s.version == "" && len(s.labels) == 0 && !s.all && !s.late
 }
 
 func (s *selector) matches(in *muster.Instance) bool {
 	if s.zone != "" && in.Zone != s.zone || s.version != "" && in.Version != s.version {
+		return false
+	}
+	if s.late && s.since.of(in).IsZero() {
 		return false
 	}
 	for _, label := range s.labels {
@@ -58,6 +68,9 @@ func (s *selector) String() string {
 	}
 	for _, l := range s.labels {
 		parts = append(parts, "-l "+l)
+	}
+	if s.late {
+		parts = append(parts, "--late")
 	}
 	if s.all {
 		parts = append(parts, "--all")

@@ -98,9 +98,9 @@ func preservation(st nativewire.Status, n nativewire.NamespaceStatus) string {
 	case n.Preserving:
 		return fmt.Sprintf("holding: %d of %d late", n.Late, n.Instances)
 	case !st.Preserve:
-		return "disabled"
+		return "off"
 	}
-	return "ready"
+	return "armed"
 }
 
 func journalState(st nativewire.Status) string {

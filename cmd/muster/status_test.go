@@ -13,8 +13,8 @@ import (
 func TestStatusSaysWhatSelfPreservationDoes(t *testing.T) {
 	t.Parallel()
 	for want, preserve := range map[string]store.Preservation{
-		" ready ":                {},
-		" disabled ":             {Off: true},
+		" armed ":                {},
+		" off ":                  {Off: true},
 		" holding: 1 of 1 late ": {Share: 0.01, Floor: 1},
 	} {
 		l := newLabWith(t, server.Options{Version: version(), Preserve: preserve})
@@ -29,7 +29,7 @@ func TestStatusSaysWhatSelfPreservationDoes(t *testing.T) {
 		holds := preserve.Floor == 1
 		await(t, "self-preservation", func() bool { return l.server.Store().State().Preserving == holds })
 		res := l.must("status")
-		if !strings.Contains(res.stdout, want) || strings.Contains(res.stdout, "1 of 1 instances have missed their renewals") != holds {
+		if !strings.Contains(res.stdout, want) || strings.Contains(res.stdout, "1 of 1 instances have missed their heartbeats") != holds {
 			t.Errorf("want %q: %s", want, res.stdout)
 		}
 	}

@@ -42,7 +42,7 @@ func TestInstancesFitTheTerminal(t *testing.T) {
 		rows = append(rows, muster.Explain(v, s.Service, "").Rows...)
 	}
 	for _, columns := range []int{60, 80, 100, 200} {
-		tb := c.instanceTable(rows, true, false)
+		tb := c.instanceTable(rows, nil, true, false)
 		tb.columns = columns
 		var b strings.Builder
 		if _, err := tb.WriteTo(&b); err != nil {

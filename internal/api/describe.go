@@ -41,6 +41,7 @@ func listOperation(api huma.API, id, path, summary string) huma.Operation {
 		Description: "Complete and at one revision, which is also the ETag; in pages with limit and cursor.",
 		Parameters: append(pathParams(path),
 			queryParam("limit", "Items on a page; absent: all", &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(MaxPage))}),
+			queryParam("late", "Only those whose heartbeats are missing, with since when; without ETag, as it changes with time alone", &huma.Schema{Type: huma.TypeBoolean}),
 			queryParam("cursor", "As the page before gave it in next", &huma.Schema{Type: huma.TypeString}),
 			&huma.Param{Name: "If-None-Match", In: "header", Description: "An ETag; answers 304 when nothing has changed since", Schema: &huma.Schema{Type: huma.TypeString}},
 		),

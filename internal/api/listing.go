@@ -20,6 +20,7 @@ type listing struct {
 	after    string // instance ID to go on after, in the first service
 	left     int    // items still to be written; negative: all
 	next     string // cursor
+	late     bool   // only those whose heartbeats are missing
 }
 
 // page limits the list to the items after the cursor.
@@ -64,11 +65,17 @@ func (a *API) writeListing(w http.ResponseWriter, r *http.Request, l *listing) {
 			if l.left == 0 {
 				break
 			}
+			var since time.Time
+			if l.late {
+				if since = rec.Late(); since.IsZero() {
+					continue
+				}
+			}
 			if !first {
 				p.b = append(p.b, ',')
 			}
 			first = false
-			p.b = append(p.b, fragment(rec)...)
+			p.b = appendItem(p.b, rec, since)
 			if p.flush(false) != nil {
 				return
 			}
@@ -148,6 +155,16 @@ func (p *pieces) flush(all bool) error {
 // fragment is the record as the API shows it, kept with the record.
 func fragment(rec *store.Record) []byte {
 	return rec.Fragment(store.FormNative, func(b []byte) []byte { return appendRecord(b, rec) })
+}
+
+// appendItem appends the record to a list. Since when it is late is no part of its fragment, which lasts until it changes.
+func appendItem(b []byte, rec *store.Record, late time.Time) []byte {
+	if late.IsZero() {
+		return append(b, fragment(rec)...)
+	}
+	in := nativewire.FromInstance(rec.Instance)
+	in.Late = late.UTC()
+	return in.AppendTo(b)
 }
 
 // appendRecord appends the record as the API shows it.

@@ -139,8 +139,11 @@ func (a *API) listInstances(w http.ResponseWriter, r *http.Request, _ *access.Pr
 		}
 		list = listing{services: []*store.Service{s}, revision: revision(v.Epoch, s.Seq)}
 	}
-	w.Header().Set("ETag", strconv.Quote(list.revision))
-	if r.Header.Get("If-None-Match") == strconv.Quote(list.revision) {
+	list.late = q.late
+	if !q.late { // who is late changes without a revision
+		w.Header().Set("ETag", strconv.Quote(list.revision))
+	}
+	if !q.late && r.Header.Get("If-None-Match") == strconv.Quote(list.revision) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -156,7 +159,8 @@ func reads(p *access.Principal, namespace string) bool {
 // listQuery is what a list of instances is asked for.
 type listQuery struct {
 	namespace, service string
-	limit              int // 0: all
+	limit              int  // 0: all
+	late               bool // only those whose heartbeats are missing
 	cursor             muster.Key
 }
 
@@ -183,6 +187,10 @@ func parseListQuery(r *http.Request) (listQuery, error) {
 			q.limit, err = strconv.Atoi(v[0])
 			if err != nil || q.limit < 1 || q.limit > MaxPage {
 				return q, invalid("limit %q is not a number from 1 to %d", v[0], MaxPage)
+			}
+		case "late":
+			if q.late, err = strconv.ParseBool(v[0]); err != nil {
+				return q, invalid("late %q is neither true nor false", v[0])
 			}
 		case "cursor":
 			if q.cursor, err = parseCursor(v[0]); err != nil {

@@ -20,6 +20,7 @@ func (w *Instance) AppendTo(b []byte) []byte {
 	if w.Static {
 		b = append(b, `,"static":true`...)
 	}
+	b = appendTime(b, `,"late":"`, w.Late)
 	b = appendMember(b, `,"override":`, w.Override)
 	if w.Intent != nil {
 		b = appendAny(append(b, `,"intent":`...), w.Intent)

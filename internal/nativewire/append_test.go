@@ -24,7 +24,7 @@ func FuzzInstanceIsWrittenAsEncodingJSONWritesIt(f *testing.F) {
 			Endpoints: []nativewire.Endpoint{{Scheme: s, Address: other}, {Scheme: other}}, Status: s, Zone: other, Version: s, Tier: n, Weight: &n,
 			Metadata: map[string]string{s: other, other: s, "a": "", "b": "x", "c<": s}, Started: at,
 		}
-		in.Owner, in.Registered, in.Static, in.Override = other, at.Add(time.Hour), n%2 == 0, s
+		in.Owner, in.Registered, in.Late, in.Static, in.Override = other, at.Add(time.Hour), at.Add(time.Minute), n%2 == 0, s
 		in.Intent = &nativewire.Intent{Why: s, By: other}
 		in.Effective = &nativewire.Effective{Status: s, Weight: n, Because: other}
 		checkWritten(t, &in)

@@ -15,6 +15,7 @@ type Instance struct {
 	Owner      string     `json:"owner,omitempty" doc:"Random name of the registration that holds the key" example:"b6f1c2d3e4a59788"`
 	Registered time.Time  `json:"registered,omitzero" doc:"When this lease began"`
 	Static     bool       `json:"static,omitempty" doc:"It has no lease: it stays until an operator deregisters it, alive or not"`
+	Late       time.Time  `json:"late,omitzero" doc:"Since when its heartbeats are missing; absent: they are not, or it was not asked for with ?late=true"`
 	Override   string     `json:"override,omitempty" doc:"The server's own status override; absent: none" example:"out_of_service"`
 	Intent     *Intent    `json:"intent,omitempty" doc:"What an operator wants; absent: nothing"`
 	Effective  *Effective `json:"effective,omitempty" doc:"Whether it may get traffic, and why"`

@@ -28,6 +28,8 @@ func twoMissedHeartbeatsAreLate(f *fleet) {
 	f.want("two intervals later", 1, 1, 0)
 	if r := s.Get(k[0]); r == nil || !r.Instance.Effective().Up() {
 		f.Errorf("who is late is listed as %+v, want it called as before", r)
+	} else if since := time.Since(r.Late()); since < 0 || since > slack {
+		f.Errorf("it is late for %v, want since its second interval was over", since)
 	}
 }
 
@@ -52,6 +54,9 @@ func aHeartbeatEndsLateness(f *fleet) {
 		f.Fatal(err)
 	}
 	f.want("heard of again", 1, 0, 0)
+	if r := s.Get(k[0]); !r.Late().IsZero() {
+		f.Errorf("heard of again it is late since %v", r.Late())
+	}
 	time.Sleep(29 * time.Second)
 	f.want("a TTL later but one second", 1, 1, 0)
 }

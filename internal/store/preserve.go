@@ -37,10 +37,14 @@ func (p Preservation) holds(listed, late int64) bool {
 
 // why says in words for an operator what is going on and what to do.
 func (p Preservation) why(namespace string, listed, late, overdue int64) string {
-	return fmt.Sprintf("self-preservation is on in namespace %s: %d of %d instances have missed their renewals, more than %.0f %% at once, "+
-		"so nothing expires there (%d would have). The usual cause is a cut between them and this server: check the network and this server's load. "+
-		"If they are gone for good, deregister them, or start the server with self-preservation off.",
-		namespace, late, listed, 100*p.Share, overdue)
+	held := ""
+	if overdue > 0 {
+		held = fmt.Sprintf(" (%d would have)", overdue)
+	}
+	return fmt.Sprintf("self-preservation is on in namespace %s: %d of %d instances have missed their heartbeats, more than %.0f %% at once, "+
+		"so nothing expires there%s. The usual cause is a cut between them and this server: check the network and this server's load. "+
+		"muster instances --late lists them. If they are gone for good: muster deregister SERVICE --late, or start the server with --preserve=false.",
+		namespace, late, listed, 100*p.Share, held)
 }
 
 // guard is a namespace's self-preservation and its rate of renewals.

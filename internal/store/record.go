@@ -72,6 +72,24 @@ func (r *Record) LastRenewal() time.Time {
 	return r.lease.space.store.base.Add(time.Duration(at))
 }
 
+// Late returns since when the instance is late: its heartbeats are missing, and it is still listed. It is zero for one that is
+// in time, static, or ended. Each call asks the lease; nothing of it is in the feed, for lateness changes nothing in a list.
+func (r *Record) Late() time.Time {
+	if r.lease == nil || r.Static {
+		return time.Time{}
+	}
+	at := r.lease.renewed.Load()
+	if at < 0 {
+		return time.Time{}
+	}
+	s := r.lease.space.store
+	since := max(at, s.resumed.Load()) + int64(r.lateAfter())
+	if s.now() < since {
+		return time.Time{}
+	}
+	return s.base.Add(time.Duration(since)).Round(0)
+}
+
 // Effective is what [muster.Instance.Effective] says of the instance's status, computed when the record was written.
 func (r *Record) Effective() muster.Status { return r.effective }
 
