@@ -164,3 +164,22 @@ func TestASumOfTheAuditThatIsFalsifiedIsDamage(t *testing.T) {
 		t.Errorf("Open: %v", err)
 	}
 }
+
+// A reader of one namespace may have to pass all records of the others, of which there may be a gibibyte.
+func TestAuditOfOthersIsPassedOverUnread(t *testing.T) {
+	j := open(t, t.TempDir(), nil)
+	audited(t, j, 1, 200, 0)
+	for _, x := range []struct {
+		namespace, service string
+		want               int
+	}{{"other", "", 0}, {"prod", "Order", 0}, {"pro", "orders", 0}, {"PROD", "orders", 200}, {"prod", "", 200}} {
+		allocs := testing.AllocsPerRun(3, func() {
+			if recs, err := j.Audit(x.namespace, x.service, 0, 1000); err != nil || len(recs) != x.want {
+				t.Fatalf("%s %s: %d records, %v; want %d", x.namespace, x.service, len(recs), err, x.want)
+			}
+		})
+		if x.want == 0 && allocs > 100 {
+			t.Errorf("%s %s: %v allocations to pass over 200 records", x.namespace, x.service, allocs)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -185,13 +186,35 @@ func encode(key []byte, v any) ([]byte, error) {
 
 // decode reads what encode wrote.
 func decode(key, value []byte, v any) error {
+	if err := verify(key, value); err != nil {
+		return err
+	}
+	return json.Unmarshal(value[4:], v)
+}
+
+// verify checks the checksum of what encode returned.
+func verify(key, value []byte) error {
 	if len(value) < 4 {
 		return errors.New("too short")
 	}
 	if want, got := binary.BigEndian.Uint32(value), checksum(key, value[4:]); want != got {
 		return fmt.Errorf("checksum is %08x, not %08x", got, want)
 	}
-	return json.Unmarshal(value[4:], v)
+	return nil
+}
+
+// concerns reports whether an audit record as encode wrote it may be of a namespace and, unless it is "", about a service, without
+// decoding it: a reader of one namespace may have to pass millions of another's. Names need no escapes in JSON. What has its fields
+// in another order, as a newer muster may write them, is decoded.
+func concerns(value []byte, namespace, service string) bool {
+	ahead, rest, _ := bytes.Cut(value[4:], []byte(`,"ns":"`))
+	was, rest, _ := bytes.Cut(rest, []byte(`"`))
+	about, ok := bytes.CutPrefix(rest, []byte(`,"s":"`))
+	if !ok || bytes.LastIndexByte(ahead, '{') != 0 { // that of something inside it
+		return true
+	}
+	about, _, _ = bytes.Cut(about, []byte(`"`))
+	return muster.EqualFold(string(was), namespace) && (service == "" || muster.EqualFold(string(about), service))
 }
 
 func recordKey(service, id string) []byte { return []byte(muster.Fold(service) + "\x00" + id) }

@@ -203,6 +203,12 @@ func (j *Journal) Audit(namespace, service string, before uint64, limit int) ([]
 		return j.db.View(func(tx *bbolt.Tx) error {
 			c := tx.Bucket([]byte(auditBucket)).Cursor()
 			for k, v := last(c, before); k != nil && len(out) < limit; k, v = c.Prev() {
+				if err := verify(k, v); err != nil {
+					return fmt.Errorf("%w: audit record %x: %w", errDamaged, k, err)
+				}
+				if !concerns(v, namespace, service) {
+					continue
+				}
 				var a audit
 				if err := decode(k, v, &a); err != nil {
 					return fmt.Errorf("%w: audit record %x: %w", errDamaged, k, err)
