@@ -24,7 +24,8 @@ type vigil struct {
 
 	good, bad int // in a row
 	down      bool
-	unsaid    string // why the registry refused the last change; "" when it did not
+	reason    probe.Reason // while it is down
+	unsaid    string       // why the registry refused the last change; "" when it did not
 }
 
 // run asks until ctx ends.
@@ -42,12 +43,20 @@ func (v *vigil) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if v.count(err == nil) {
+		switch {
+		case v.count(err == nil):
 			if because = ""; v.down {
 				because = probe.Because(err, v.bad)
+				v.reason.Tell(err)
 			}
 			v.report(ctx, because)
-		} else if v.unsaid != "" {
+		case v.down && err != nil && v.reason.Changed(err, v.unhealthy):
+			because = probe.Because(err, v.unhealthy)
+			v.reason.Tell(err)
+			v.say("%s is still down, now because %s", v.reg.Instance().Key(), because)
+			v.unsaid = ""
+			v.tell(ctx, because)
+		case v.unsaid != "":
 			v.tell(ctx, because)
 		}
 		timer.Reset(v.pause())

@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -46,6 +48,24 @@ func TestACommandThatIsIllIsListedAsDownWithTheReason(t *testing.T) {
 			t.Errorf("%d lines say that it %s, want %d:\n%s", n, line, want, p.out.String())
 		}
 	}
+}
+
+func TestTheReasonOfACommandThatIsIllFollowsItsAnswers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	var why atomic.Int32
+	why.Store(http.StatusOK)
+	asked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(why.Load())) }))
+	defer asked.Close()
+	addr := freeAddr(t)
+	l.service(addr, "--health", asked.URL+"/health", "--health-interval", "100ms", "--unhealthy", "2", "--drain", "0s")
+	why.Store(http.StatusGatewayTimeout)
+	await(t, "that it is down", func() bool { return strings.Contains(l.effective("ORDERS", addr).Because, "504") })
+	why.Store(http.StatusLoopDetected)
+	await(t, "the other reason", func() bool {
+		e := l.effective("ORDERS", addr)
+		return e.Status == muster.Down && strings.Contains(e.Because, "answered 508") && strings.Contains(e.Because, ", 2 times")
+	})
 }
 
 func TestWhoIsIllAndStopsIsGone(t *testing.T) {

@@ -196,13 +196,23 @@ func (p *Prober) ill(s *subject, err error) {
 	s.group.counted(s, s.fails+1)
 	s.group.look(p)
 	switch {
-	case s.down: // the store may have lost it, with a registration that came and went between two looks
-		p.judge(s, s.verdict)
+	case s.down:
+		if s.reason.Changed(err, downAfter) {
+			p.find(s, err, downAfter)
+			p.opt.Log.Info("probe: it is down for another reason", "instance", s.key.String(), "because", s.verdict.Because)
+		}
+		p.judge(s, s.verdict) // the store may have lost it, with a registration that came and went between two looks
 	case s.fails >= downAfter && !s.group.panicking:
-		s.verdict = store.Verdict{Down: true, Because: "probe: " + Because(err, s.fails), At: time.Now()}
+		p.find(s, err, s.fails)
 		p.judge(s, s.verdict)
 		p.opt.Log.Warn("probe: it is judged down", "instance", s.key.String(), "because", s.verdict.Because)
 	}
+}
+
+// find makes it the verdict on s that it answered err for times in a row.
+func (p *Prober) find(s *subject, err error, times int) {
+	s.verdict = store.Verdict{Down: true, Because: "probe: " + Because(err, times), At: time.Now()}
+	s.reason.Tell(err)
 }
 
 // judge hands a finding to the store, unless somebody else has the key by now.

@@ -470,3 +470,34 @@ func TestAnInstanceIsAskedAtItsOwnEndpoint(t *testing.T) {
 		}
 	}
 }
+
+func TestTheReasonOfWhoIsIllFollowsTheAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, "ORDERS=http:/up")
+		w.register(addr(0), "a")
+		asked := func(n int) {
+			for n += w.times(addr(0)); w.times(addr(0)) < n; {
+				time.Sleep(time.Second)
+			}
+		}
+		w.makes(addr(0), errIll)
+		asked(4)
+		w.makes(addr(0), errors.New("connection refused"))
+		asked(2)
+		if e := w.effective(addr(0)); !strings.Contains(e.Because, "answered 503") {
+			t.Errorf("after two answers of another kind: %+v", e)
+		}
+		asked(2)
+		if e := w.effective(addr(0)); e.Up() || !strings.Contains(e.Because, "connection refused, 3 times") {
+			t.Errorf("after three answers of another kind: %+v", e)
+		}
+		before := w.effective(addr(0)).Because
+		for n := range 8 {
+			w.makes(addr(0), fmt.Errorf("read 127.0.0.1:%d: reset", 40_000+n))
+			asked(1)
+		}
+		if e := w.effective(addr(0)); e.Because != before {
+			t.Errorf("answers of which no two are alike are told: %+v", e)
+		}
+	})
+}

@@ -26,6 +26,7 @@ type subject struct {
 	fails   int  // wrong answers in a row
 	down    bool // the store was told so, by verdict
 	verdict store.Verdict
+	reason  Reason // of the verdict
 }
 
 // result is the answer to one question.
