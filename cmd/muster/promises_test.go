@@ -99,7 +99,7 @@ func shapes() map[string]struct {
 		"bench":                      {load.Report{}, nil},
 		"backup":                     {kept{}, nil}, // of a data directory, which the lab has not
 		"restore":                    {restored{}, nil},
-		"token":                      {nativewire.List[nativewire.Token]{}, nil}, // list
+		"token":                      {nativewire.TokenList{}, nil}, // list
 		"token create":               {nativewire.NewToken{}, nil},
 	}
 }

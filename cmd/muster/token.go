@@ -151,7 +151,8 @@ func (c *cli) createToken(ctx context.Context, a *administration, why string, wi
 }
 
 func (c *cli) listTokens(ctx context.Context, a *administration) error {
-	var list nativewire.List[nativewire.Token]
+	began := time.Now()
+	var list nativewire.TokenList
 	if err := c.administer(ctx, a, "list tokens", http.MethodGet, pathTokens, nil, &list); err != nil {
 		return err
 	}
@@ -159,17 +160,24 @@ func (c *cli) listTokens(ctx context.Context, a *administration) error {
 	for _, t := range list.Items {
 		names = append(names, t.Name)
 	}
-	return c.print(printed{
+	serves := list.Since.Before(began) // else this program has read the data of a server that does not run
+	if err := c.print(printed{
 		Value: list,
 		Names: names,
 		Table: func(bool) *table {
 			t := newTable(false, "NAME", "NAMESPACE", "EXPIRES", "LAST USE", "BY", "CREATED", "SHOWN AS", "MAY")
 			for _, k := range list.Items {
-				t.add(k.Name, orWord(k.Namespace, "all"), expiry(k.Expires), used(k.Used), k.By, k.Created.Local().Format(time.DateOnly), orWord(k.Certificate, "token"), strings.Join(k.Allow, ", "))
+				t.add(k.Name, orWord(k.Namespace, "all"), expiry(k.Expires), used(k.Used, serves), k.By, k.Created.Local().Format(time.DateOnly), orWord(k.Certificate, "token"), strings.Join(k.Allow, ", "))
 			}
 			return t
 		},
-	})
+	}); err != nil {
+		return err
+	}
+	if !list.Since.IsZero() && serves && !c.structured() {
+		c.say("Uses are known since the start of the server, %s.", list.Since.Format("2006-01-02 15:04:05 MST"))
+	}
+	return nil
 }
 
 func (c *cli) revokeToken(ctx context.Context, a *administration, name, why string) error {
@@ -191,7 +199,7 @@ func (c *cli) completeTokens(cmd *cobra.Command, a *administration, args []strin
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), tabWithin)
 	defer cancel()
-	var list nativewire.List[nativewire.Token]
+	var list nativewire.TokenList
 	if c.administer(ctx, a, "list tokens", http.MethodGet, pathTokens, nil, &list) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -237,9 +245,13 @@ func expiry(t time.Time) string {
 	return "in " + short(time.Until(t))
 }
 
-func used(t time.Time) string {
-	if t.IsZero() {
-		return "not yet"
+// used says when a token was shown, as far as a server that serves knows.
+func used(t time.Time, serves bool) string {
+	switch {
+	case !serves:
+		return "not known"
+	case t.IsZero():
+		return "not since the start"
 	}
 	return age(t) + " ago"
 }

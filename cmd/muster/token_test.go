@@ -47,6 +47,24 @@ func TestFirstTokenIsMadeOnTheServersMachine(t *testing.T) {
 	}
 }
 
+// Uses are kept in memory: a list must not look as if it knew of those before a restart.
+func TestAListOfTokensSaysSinceWhenUsesAreKnown(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)
+	l.must("token", "create", "spare", "--allow", "read")
+	start := l.server.Store().State().Started.UTC().Format("2006-01-02 15:04:05 MST")
+	if res := l.must("token", "list"); !strings.Contains(res.stdout, "not since the start") || !strings.Contains(res.stdout, "Uses are known since the start of the server, "+start+".") {
+		t.Errorf("list: %s\nwant that uses are known since %s", res.stdout, start)
+	}
+	if res := l.must("token", "list", "-o", "json"); !strings.Contains(res.stdout, `"since"`) || res.stderr != "" {
+		t.Errorf("list as JSON: %s%s", res.stdout, res.stderr)
+	}
+	l.stop()
+	if res := l.must("token", "list", "--data", dir); strings.Count(res.stdout, "not known") != 2 || strings.Contains(res.stdout, "since") {
+		t.Errorf("list of a server that is stopped: %s", res.stdout)
+	}
+}
+
 func TestTokensAreMadeListedAndRevokedOverTheNetwork(t *testing.T) {
 	l, dir := guardedLab(t)
 	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)

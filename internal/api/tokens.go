@@ -38,12 +38,13 @@ func (a *API) routeTokens(api huma.API) {
 }
 
 func (a *API) listTokens(context.Context, *struct{}) (*struct {
-	Body nativewire.List[nativewire.Token]
+	Body nativewire.TokenList
 }, error) {
 	out := new(struct {
-		Body nativewire.List[nativewire.Token]
+		Body nativewire.TokenList
 	})
 	tokens := a.store.Tokens()
+	out.Body.Since = a.store.State().Started.UTC()
 	out.Body.Items = make([]nativewire.Token, len(tokens))
 	for i, t := range tokens {
 		out.Body.Items[i] = shownToken(t)

@@ -59,7 +59,7 @@ func TestTokenIsShownOnceAndKeptAsAHash(t *testing.T) {
 	if strings.Contains(list, text) || strings.Contains(audit, text) || strings.Contains(strings.ToLower(list), "hash") {
 		t.Errorf("the token is shown again: %s %s", list, audit)
 	}
-	var got nativewire.List[nativewire.Token]
+	var got nativewire.TokenList
 	if err := json.Unmarshal([]byte(list), &got); err != nil || len(got.Items) != 2 {
 		t.Fatalf("%v in %s", err, list)
 	}

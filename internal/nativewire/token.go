@@ -12,7 +12,13 @@ type Token struct {
 	Why         string    `json:"why,omitempty" doc:"What it is for"`
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires,omitzero" doc:"Absent: never"`
-	Used        time.Time `json:"used,omitzero" doc:"When it was last shown since the server started; absent: not yet"`
+	Used        time.Time `json:"used,omitzero" doc:"When it was last shown since the server started; absent: not since then"`
+}
+
+// TokenList is every Token, by name.
+type TokenList struct {
+	Items []Token   `json:"items" nullable:"false"`
+	Since time.Time `json:"since" doc:"When the server started: of uses before that nothing is known"`
 }
 
 // NewToken is a Token with its text, which is shown this once.
