@@ -38,6 +38,39 @@ func TestPromtoolAcceptsTheRulesAndTheirCases(t *testing.T) {
 	t.Logf("%s", output(t, promtool, "test", "rules", filepath.Join(dir, "rules_test.yml")))
 }
 
+// A server as docs/operations.md sets it up speaks TLS alone and wants a token: what that takes is there as comments to use.
+func TestScrapeConfigurationHasWhatTLSAndTokensTake(t *testing.T) {
+	t.Parallel()
+	_, promtool := prometheus(t)
+	text := regexp.MustCompile(`(?m)^( +)#((?:  )?[a-z_]+:)`).ReplaceAllString(read(t, "deploy", "prometheus", "scrape.yml"), "$1$2")
+	var config struct {
+		Scrape []struct {
+			Scheme        string
+			TLS           map[string]string `yaml:"tls_config"`
+			Authorization map[string]string
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil || len(config.Scrape) != 1 {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	if c := config.Scrape[0]; c.Scheme != "https" || c.TLS["ca_file"] == "" || c.Authorization["credentials_file"] == "" {
+		t.Errorf("with all that is a comment used: %+v", c)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"muster-ca.pem", "muster.token"} {
+		text = strings.ReplaceAll(text, "/etc/prometheus/"+name, filepath.Join(dir, name))
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"scrape.yml": text, "rules.yml": read(t, "deploy", "prometheus", "rules.yml")} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output(t, promtool, "check", "config", filepath.Join(dir, "scrape.yml"))
+}
+
 // alerts returns the alerts of the rules.
 func alerts(t testing.TB) map[string]string {
 	t.Helper()
