@@ -174,6 +174,7 @@ func rooms() []room {
 		{at: "cmd/muster/...", is: "the binary wires everything", free: true},
 
 		{at: "test/peer", is: "starts real programs, and knows them as a user does"},
+		{at: "test/pki", is: "makes certificates, for whoever shows them"},
 		{at: "test/fault", is: "breaks connections, whatever they carry", may: map[string]string{"test/peer": "reserved ports"}},
 		{at: "test/attacks", is: "holds tests alone, which attack the binary as an outsider would", may: map[string]string{"test/peer": "the binary, free ports"}},
 		{at: "test/faults", is: "holds tests alone, which import what they break"},

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
 	"github.com/muster-go/muster/test/golden"
+	"github.com/muster-go/muster/test/pki"
 )
 
 // family is one metric as /metrics has it.
@@ -67,7 +68,7 @@ func families(t *testing.T, text string) map[string]*family {
 // provoked serves what gives every metric a series: each kind of client, statuses, a certificate. page is what /metrics says.
 func provoked(t *testing.T) (s *server.Server, page func() string) {
 	t.Helper()
-	ca := newAuthority(t, "ca")
+	ca := pki.New(t, "ca")
 	s, _ = secure(t, ca, server.Options{Version: "test"})
 	c := over(t, ca)
 	for i, status := range []muster.Status{muster.Starting, muster.Up, muster.OutOfService, muster.Down} {

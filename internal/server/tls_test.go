@@ -16,29 +16,30 @@ import (
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/server"
 	"github.com/muster-go/muster/internal/store"
+	"github.com/muster-go/muster/test/pki"
 )
 
 // secure serves with a certificate of serial number 1.
-func secure(t *testing.T, ca *authority, opt server.Options) (s *server.Server, dir string) {
+func secure(t *testing.T, ca *pki.Authority, opt server.Options) (s *server.Server, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	cert, key := ca.issue(1, "registry.test", time.Now().Add(time.Hour))
+	cert, key := ca.Issue(1, "registry.test", time.Now().Add(time.Hour))
 	opt.TLS.Cert, opt.TLS.Key = write(t, dir, "tls.crt", cert), write(t, dir, "tls.key", key)
 	s, _ = start(t, opt)
 	return s, dir
 }
 
 // over is a client that trusts an authority and keeps no connection.
-func over(t *testing.T, ca *authority, certs ...tls.Certificate) *http.Client {
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.pool(), Certificates: certs}, ForceAttemptHTTP2: true, DisableKeepAlives: true}
+func over(t *testing.T, ca *pki.Authority, certs ...tls.Certificate) *http.Client {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), Certificates: certs}, ForceAttemptHTTP2: true, DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
 // serial is the number of the certificate that a new connection gets.
-func serial(t *testing.T, s *server.Server, ca *authority) int64 {
+func serial(t *testing.T, s *server.Server, ca *pki.Authority) int64 {
 	t.Helper()
-	conn, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{RootCAs: ca.pool()})
+	conn, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{RootCAs: ca.Pool()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,13 +48,13 @@ func serial(t *testing.T, s *server.Server, ca *authority) int64 {
 }
 
 func TestTLSIsSpokenInNewVersionsAlone(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	ca := pki.New(t, "ca")
 	s, _ := secure(t, ca, server.Options{})
 	if !strings.HasPrefix(s.URL(), "https://") {
 		t.Errorf("its URL is %s", s.URL())
 	}
 	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		conn, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{RootCAs: ca.pool(), MinVersion: version, MaxVersion: version})
+		conn, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{RootCAs: ca.Pool(), MinVersion: version, MaxVersion: version})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
@@ -72,7 +73,7 @@ func TestTLSIsSpokenInNewVersionsAlone(t *testing.T) {
 }
 
 func TestPlainRequestToTheTLSPortHearsWhatIsMeant(t *testing.T) {
-	s, _ := secure(t, newAuthority(t, "ca"), server.Options{})
+	s, _ := secure(t, pki.New(t, "ca"), server.Options{})
 	conn, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -86,12 +87,12 @@ func TestPlainRequestToTheTLSPortHearsWhatIsMeant(t *testing.T) {
 }
 
 func TestRotatedCertificateIsUsedByNewConnections(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	ca := pki.New(t, "ca")
 	s, dir := secure(t, ca, server.Options{})
 	if n := serial(t, s, ca); n != 1 {
 		t.Fatalf("serial %d", n)
 	}
-	cert, key := ca.issue(2, "registry.test", time.Now().Add(2*time.Hour))
+	cert, key := ca.Issue(2, "registry.test", time.Now().Add(2*time.Hour))
 	write(t, dir, "tls.crt", cert)
 	write(t, dir, "tls.key", key)
 	s.Reload()
@@ -141,14 +142,14 @@ func TestRotatedCertificateIsUsedByNewConnections(t *testing.T) {
 
 // As Kubernetes does it: a link to a directory that changes as a whole, noticed without a signal.
 func TestSwappedLinkIsNoticed(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	ca := pki.New(t, "ca")
 	dir := t.TempDir()
 	for n, name := range []string{"one", "two"} {
 		sub := filepath.Join(dir, name)
 		if err := os.Mkdir(sub, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		cert, key := ca.issue(int64(n+1), "registry.test", time.Now().Add(time.Hour))
+		cert, key := ca.Issue(int64(n+1), "registry.test", time.Now().Add(time.Hour))
 		write(t, sub, "tls.crt", cert)
 		write(t, sub, "tls.key", key)
 	}
@@ -176,10 +177,10 @@ func TestSwappedLinkIsNoticed(t *testing.T) {
 }
 
 func TestUnusableFilesAreRefusedAtTheStart(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	ca := pki.New(t, "ca")
 	dir := t.TempDir()
-	cert, key := ca.issue(1, "registry.test", time.Now().Add(time.Hour))
-	_, other := ca.issue(2, "registry.test", time.Now().Add(time.Hour))
+	cert, key := ca.Issue(1, "registry.test", time.Now().Add(time.Hour))
+	_, other := ca.Issue(2, "registry.test", time.Now().Add(time.Hour))
 	c, k, o, empty := write(t, dir, "c", cert), write(t, dir, "k", key), write(t, dir, "o", other), write(t, dir, "e", nil)
 	for _, files := range []server.TLSFiles{
 		{Cert: c}, {Key: k}, {ClientCA: c}, {Cert: c, Key: o}, {Cert: filepath.Join(dir, "no"), Key: k}, {Cert: c, Key: k, ClientCA: empty}, {Cert: dir, Key: k},
@@ -193,10 +194,10 @@ func TestUnusableFilesAreRefusedAtTheStart(t *testing.T) {
 }
 
 func TestClientCertificateHasTheRightsOfItsName(t *testing.T) {
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours, theirs := pki.New(t, "ours"), pki.New(t, "theirs")
 	none := access.None
 	dir := t.TempDir()
-	s, _ := secure(t, ours, server.Options{Anonymous: &none, TLS: server.TLSFiles{ClientCA: write(t, dir, "ca.pem", ours.pem())}})
+	s, _ := secure(t, ours, server.Options{Anonymous: &none, TLS: server.TLSFiles{ClientCA: write(t, dir, "ca.pem", ours.PEM())}})
 	if err := s.Store().AddToken(store.Token{Name: "reader", Certificate: "reader.test", Allow: []string{"read"}, Created: time.Now()}, store.Author{Proven: "test"}); err != nil {
 		t.Fatal(err)
 	}
@@ -209,19 +210,19 @@ func TestClientCertificateHasTheRightsOfItsName(t *testing.T) {
 		return fmt.Sprint(res.StatusCode)
 	}
 	late := time.Now().Add(time.Hour)
-	if got := get(ours.client("reader.test", late)); got != "200" {
+	if got := get(ours.Client("reader.test", late)); got != "200" {
 		t.Errorf("with the certificate: %s", got)
 	}
-	if got := get(ours.client("writer.test", late)); got != "401" {
+	if got := get(ours.Client("writer.test", late)); got != "401" {
 		t.Errorf("with one that has no rights: %s", got)
 	}
 	if got := get(); got != "401" {
 		t.Errorf("with none: %s", got)
 	}
 	// Go's client leaves out a certificate whose issuer the server does not name; an attacker's would not.
-	for what, cert := range map[string]tls.Certificate{"another authority's": theirs.client("reader.test", late), "expired": ours.client("reader.test", time.Now().Add(-time.Minute))} {
+	for what, cert := range map[string]tls.Certificate{"another authority's": theirs.Client("reader.test", late), "expired": ours.Client("reader.test", time.Now().Add(-time.Minute))} {
 		conn, err := tls.Dial("tcp", s.Addr().String(), &tls.Config{
-			RootCAs: ours.pool(), GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },
+			RootCAs: ours.Pool(), GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },
 		})
 		if err == nil {
 			fmt.Fprint(conn, "GET /livez HTTP/1.0\r\n\r\n")
@@ -236,16 +237,16 @@ func TestClientCertificateHasTheRightsOfItsName(t *testing.T) {
 
 // A session from before cannot be resumed under an authority that is believed no more.
 func TestForgottenAuthorityVouchesForNobody(t *testing.T) {
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours, theirs := pki.New(t, "ours"), pki.New(t, "theirs")
 	none := access.None
 	dir := t.TempDir()
-	s, _ := secure(t, ours, server.Options{Anonymous: &none, TLS: server.TLSFiles{ClientCA: write(t, dir, "ca.pem", append(ours.pem(), theirs.pem()...))}})
+	s, _ := secure(t, ours, server.Options{Anonymous: &none, TLS: server.TLSFiles{ClientCA: write(t, dir, "ca.pem", append(ours.PEM(), theirs.PEM()...))}})
 	if err := s.Store().AddToken(store.Token{Name: "reader", Certificate: "reader.test", Allow: []string{"read"}, Created: time.Now()}, store.Author{Proven: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	cert := theirs.client("reader.test", time.Now().Add(time.Hour))
+	cert := theirs.Client("reader.test", time.Now().Add(time.Hour))
 	config := &tls.Config{
-		RootCAs: ours.pool(), ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		RootCAs: ours.Pool(), ClientSessionCache: tls.NewLRUClientSessionCache(4),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },
 		VerifyConnection:     func(tls.ConnectionState) error { return nil },
 	}
@@ -268,9 +269,18 @@ func TestForgottenAuthorityVouchesForNobody(t *testing.T) {
 	if _, resumed := ask(); !resumed {
 		t.Fatal("the session is not resumed while nothing has changed: the test shows nothing")
 	}
-	write(t, dir, "ca.pem", ours.pem())
+	write(t, dir, "ca.pem", ours.PEM())
 	s.Reload()
 	if code, resumed := ask(); code == "200" || resumed {
 		t.Errorf("after its authority was taken away: %s, resumed %v", code, resumed)
 	}
+}
+
+func write(t *testing.T, dir, name string, text []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

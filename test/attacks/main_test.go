@@ -172,8 +172,18 @@ func (g *target) revoke(name string) {
 	}
 }
 
-// do sends a request; token is shown as Bearer unless it is "". headers come in pairs.
+// do is send that is answered.
 func (g *target) do(method, path, token, body string, headers ...string) (code int, answer string) {
+	g.T.Helper()
+	code, answer, err := g.send(method, path, token, body, headers...)
+	if err != nil {
+		g.T.Fatal(err)
+	}
+	return code, answer
+}
+
+// send sends a request; token is shown as Bearer unless it is "". headers come in pairs.
+func (g *target) send(method, path, token, body string, headers ...string) (code int, answer string, err error) {
 	g.T.Helper()
 	req, err := http.NewRequest(method, g.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -193,19 +203,19 @@ func (g *target) do(method, path, token, body string, headers ...string) (code i
 	}
 	res, err := g.client.Do(req)
 	if err != nil {
-		g.T.Fatal(err)
+		return 0, "", err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		g.T.Fatal(err)
+		return 0, "", err
 	}
 	for name := range res.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
 			g.T.Errorf("%s %s answers %s: there is no CORS here", method, path, name)
 		}
 	}
-	return res.StatusCode, string(text)
+	return res.StatusCode, string(text), nil
 }
 
 func (g *target) want(code int, method, path, token, body string, headers ...string) string {
@@ -217,7 +227,8 @@ func (g *target) want(code int, method, path, token, body string, headers ...str
 	return answer
 }
 
-// raw sends bytes and returns all that comes back until the server ends the connection or is silent for a second.
+// raw sends bytes and returns all that comes back until the server ends the connection, or is silent: 10 s for the first byte, a
+// second after that.
 func (g *target) raw(text string) string {
 	g.T.Helper()
 	conn, err := net.Dial("tcp", g.Addr)
@@ -226,11 +237,27 @@ func (g *target) raw(text string) string {
 	}
 	defer conn.Close()
 	_, _ = io.WriteString(conn, text) // a refusal may come before all is sent
+	first := make([]byte, 1)
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		g.T.Fatal(err)
+	}
+	if _, err := conn.Read(first); err != nil {
+		return ""
+	}
 	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 		g.T.Fatal(err)
 	}
-	answer, _ := io.ReadAll(conn) // until the deadline
-	return string(answer)
+	rest, _ := io.ReadAll(conn) // until the deadline
+	return string(append(first, rest...))
+}
+
+// rawAnswered is raw of more than the server will read, again where the reset that ended it overtook the answer.
+func (g *target) rawAnswered(text string) (answer string) {
+	g.T.Helper()
+	for try := 0; answer == "" && try < 5; try++ {
+		answer = g.raw(text)
+	}
+	return answer
 }
 
 // intact fails if what the attacker must not change has changed.

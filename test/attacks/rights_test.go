@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-go/muster/test/peer"
 )
 
 const (
@@ -20,10 +22,13 @@ const (
 
 func TestCredentialsThatAreWrongGetNowhere(t *testing.T) {
 	g := newTarget(t)
-	expired := g.token("expired", "--allow", "admin", "--expires", "1s")
+	expired := g.token("expired", "--allow", "admin", "--expires", "3s")
 	revoked := g.token("revoked", "--allow", "admin")
 	g.revoke("revoked")
-	<-time.After(1100 * time.Millisecond)
+	peer.Await(t, 20*time.Second, "a token to expire", func() bool {
+		code, _ := g.do("GET", "/api/v1/status", expired, "")
+		return code == 401
+	})
 	for what, token := range map[string]string{"none": "", "of another server": "mst_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "expired": expired, "revoked": revoked, "the control socket's name": "local:0"} {
 		for _, path := range []string{"/api/v1/status", secret, "/ns/prod/eureka/apps", "/metrics", "/", "/api/v1/tokens"} {
 			if code, answer := g.do("GET", path, token, ""); code != 401 && code != 429 || strings.Contains(answer, "10.9.8.7") {

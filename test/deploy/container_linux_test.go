@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/muster-go/muster/test/peer"
+	"github.com/muster-go/muster/test/pki"
 )
 
 // image is what the Containerfile's last stage says.
@@ -219,10 +220,10 @@ func TestStaticBinaryRunsAloneInAnEmptyReadOnlyRootAsNobodyInParticular(t *testi
 func TestStaticBinaryMakesItsFirstTokenInTheBoxAndSpeaksTLS(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
-	selfSigned(t, b.data)
+	pki.New(t, "ca").Files(b.data)
 	port := strconv.Itoa(peer.FreePort(t))
 	inside := []string{"MUSTER_LISTEN=0.0.0.0:" + port, "MUSTER_TLS_CERT=/data/cert.pem", "MUSTER_TLS_KEY=/data/key.pem"}
-	env := append(slices.Clip(inside), "MUSTER_REGISTRY=musters://127.0.0.1:"+port+"?ca=/data/cert.pem")
+	env := append(slices.Clip(inside), "MUSTER_REGISTRY=musters://127.0.0.1:"+port+"?ca=/data/ca.pem")
 	serve := b.command(env, "/muster", "serve")
 	serve.Ready = peer.Line(" serves musters://")
 	p := peer.Start(t, serve)

@@ -51,14 +51,5 @@ func output(t testing.TB, name string, args ...string) string {
 // await waits until ok agrees.
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	limit := time.After(slack)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-limit:
-			t.Fatalf("waited %v for %s", slack, what)
-		case <-tick.C:
-		}
-	}
+	peer.Await(t, slack, what, ok)
 }

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muster-go/muster/test/peer"
+	"github.com/muster-go/muster/test/pki"
 )
 
 // prometheus returns where the programs of Debian's package are.
@@ -240,7 +241,7 @@ func TestPrometheusKnowsEachMetricThatTheDashboardAndTheRulesAsk(t *testing.T) {
 // secured starts a server that speaks TLS, and returns its address.
 func secured(t testing.TB) string {
 	t.Helper()
-	cert, key := selfSigned(t, t.TempDir())
+	cert, key := pki.New(t, "ca").Files(t.TempDir())
 	addr := peer.Loopback(peer.FreePort(t))
 	peer.Start(t, peer.Command{
 		Name: "muster serve with TLS", Path: peer.MusterBinary(t),

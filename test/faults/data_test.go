@@ -111,7 +111,7 @@ func TestServeOnDamagedData(t *testing.T) {
 			}
 			view := newRegistry(t, server.Addr)
 			reg := newTarget(t, view, service)
-			await(t, slack, "the instance", func() bool { return lists(view, service, reg.Instance().ID) })
+			peer.Await(t, slack, "the instance", func() bool { return lists(view, service, reg.Instance().ID) })
 			stays(t, view, ttl+ttl/2, service, reg.Instance().ID)
 		})
 	}
@@ -138,7 +138,7 @@ func TestFullDiskRefusesIntentsAndServesOn(t *testing.T) {
 	})
 	view := newRegistry(t, addr)
 	reg := newTarget(t, view, service)
-	await(t, slack, "the instance", func() bool { return lists(view, service, reg.Instance().ID) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, reg.Instance().ID) })
 	caller := newCaller(t, view)
 	driver := newDriver(t, addr)
 
@@ -161,7 +161,7 @@ func TestFullDiskRefusesIntentsAndServesOn(t *testing.T) {
 		t.Errorf("the intent that was refused is there: %+v, %v", it, err)
 	}
 	second := newTarget(t, view, service)
-	await(t, slack, "an instance registered on a full disk", func() bool { return lists(view, service, reg.Instance().ID, second.Instance().ID) })
+	peer.Await(t, slack, "an instance registered on a full disk", func() bool { return lists(view, service, reg.Instance().ID, second.Instance().ID) })
 	stays(t, view, ttl+ttl/2, service, reg.Instance().ID, second.Instance().ID)
 	select {
 	case <-limited.Ended():
@@ -174,7 +174,7 @@ func TestFullDiskRefusesIntentsAndServesOn(t *testing.T) {
 	if kept := readIntents(t, addr, stored); kept != stored {
 		t.Errorf("%d of %d acknowledged intents are there with room again", kept, stored)
 	}
-	await(t, slack, "the next intent to be stored", func() bool {
+	peer.Await(t, slack, "the next intent to be stored", func() bool {
 		_, err := driver.SetIntent(t.Context(), intentKey(stored), numbered(stored))
 		return err == nil
 	})
@@ -195,7 +195,7 @@ func serveMayEnd(t *testing.T, server *peer.Server, flags []string) (code int, s
 	var p *peer.Process
 	ready := peer.HTTP(server.URL + "/readyz")
 	p = peer.Start(t, peer.Command{Path: server.Binary, Args: append([]string{"serve"}, flags...)})
-	await(t, 2*slack, "serve to be ready or to end", func() bool {
+	peer.Await(t, 2*slack, "serve to be ready or to end", func() bool {
 		select {
 		case <-p.Ended():
 			ended = true

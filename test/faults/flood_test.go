@@ -101,7 +101,7 @@ func TestFloodOfBadRequestsIsRefused(t *testing.T) {
 	server := peer.Muster(t)
 	view := newRegistry(t, server.Addr)
 	a, b := newTarget(t, view, service), newTarget(t, view, service)
-	await(t, slack, "both instances", func() bool { return lists(view, service, a.Instance().ID, b.Instance().ID) })
+	peer.Await(t, slack, "both instances", func() bool { return lists(view, service, a.Instance().ID, b.Instance().ID) })
 	caller := newCaller(t, view)
 	before, _ := memory(t, server.PID())
 
@@ -190,7 +190,7 @@ func TestRequestsThatNeverEndAreCutOff(t *testing.T) {
 	server := peer.Muster(t)
 	view := newRegistry(t, server.Addr)
 	a, b := newTarget(t, view, service), newTarget(t, view, service)
-	await(t, slack, "both instances", func() bool { return lists(view, service, a.Instance().ID, b.Instance().ID) })
+	peer.Await(t, slack, "both instances", func() bool { return lists(view, service, a.Instance().ID, b.Instance().ID) })
 	caller := newCaller(t, view)
 	before, _ := memory(t, server.PID())
 

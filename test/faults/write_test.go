@@ -75,18 +75,18 @@ func TestNoAcknowledgedIntentIsLostByKillMinus9(t *testing.T) {
 	server := peer.Muster(t)
 	path := filepath.Join(t.TempDir(), "acknowledged")
 	writer := start(t, "write", peer.Line("writing"), server.Addr, path)
-	kills := 10
+	kills := 100
 	if os.Getenv("MUSTER_SOAK") == "1" {
 		kills = 500
 	}
 	for n := range kills {
 		before := len(readAcknowledged(t, path))
-		await(t, 2*slack, "more writes", func() bool { return len(readAcknowledged(t, path)) >= before+5+n%10 })
+		peer.Await(t, 2*slack, "more writes", func() bool { return len(readAcknowledged(t, path)) >= before+5+n%10 })
 		server.Kill()
 		server.Restart()
 	}
 	before := len(readAcknowledged(t, path))
-	await(t, 2*slack, "writes after the last restart", func() bool { return len(readAcknowledged(t, path)) > before })
+	peer.Await(t, 2*slack, "writes after the last restart", func() bool { return len(readAcknowledged(t, path)) > before })
 	writer.Kill()
 	server.Kill() // once more, with nobody writing
 	server.Restart()

@@ -2,6 +2,8 @@ package interop
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
@@ -46,9 +48,9 @@ func TestPythonShowsATokenInItsURL(t *testing.T) {
 	stock := f.python("STOCK", config{Init: map[string]any{"eureka_server": server}})
 	f.awaitEverywhere(20*time.Second, "up", stock, up)
 	pass(pythonTTL + slack) // its heartbeats show the token too
-	f.awaitEverywhere(time.Second, "still up", stock, up)
+	f.awaitEverywhere(20*time.Second, "still up", stock, up)
 	stock.Stop()
-	await(t, 10*time.Second, "the registry to be without it", func() bool {
+	peer.Await(t, 10*time.Second, "the registry to be without it", func() bool {
 		_, listed := viewOf(f.registry.View().Table)["STOCK"][stock.config.Me]
 		return !listed
 	})
@@ -63,7 +65,25 @@ func TestPythonWithoutTheRightStaysOut(t *testing.T) {
 	} {
 		f.python(service, config{Init: map[string]any{"eureka_server": server}})
 	}
-	pass(2*poll + slack)
+	peer.Await(t, 60*time.Second, "both to be refused", func() bool { // until then it shows nothing that they are not there
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.server.URL+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("x", token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		page, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(page), `muster_requests_total{code="401",face="eureka"}`) &&
+			strings.Contains(string(page), `muster_requests_total{code="403",face="eureka"}`)
+	})
+	pass(2 * poll)
 	if n := len(viewOf(f.registry.View().Table)); n != 0 {
 		t.Errorf("%d services are registered, want none: %v", n, viewOf(f.registry.View().Table))
 	}

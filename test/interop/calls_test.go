@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/muster-go/muster/test/peer"
 )
 
 // The whole story: two Python services and a Go one find and call each other; muster serve is killed ten times, an instance is
@@ -38,7 +40,7 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 	f.awaitEverywhere(poll+slack, "up", switched, up)
 	enabled := time.Now()
 
-	await(t, time.Minute, "every side to have called every other in every way", func() bool {
+	peer.Await(t, time.Minute, "every side to have called every other in every way", func() bool {
 		for _, to := range f.programs {
 			if bills.callsTo(to, "http.Client") < 5 {
 				return false

@@ -164,7 +164,7 @@ func (p *program) tell(do, value string) {
 		p.t.Fatalf("tell %s to %s: %v", p.service, do, err)
 	}
 	var did entry
-	await(p.t, 30*time.Second, p.service+" to "+do, func() bool {
+	peer.Await(p.t, 30*time.Second, p.service+" to "+do, func() bool {
 		for _, e := range of("did", p.book()) {
 			if e.Number == p.told {
 				did = e
@@ -230,7 +230,7 @@ func (f *fleet) awaitEverywhere(within time.Duration, what string, target *progr
 		s, listed := v[target.service][target.config.Me]
 		return v != nil && ok(s, listed)
 	}
-	await(f.t, within, fmt.Sprintf("every view to have %s %s", target.config.Me, what), func() bool {
+	peer.Await(f.t, within, fmt.Sprintf("every view to have %s %s", target.config.Me, what), func() bool {
 		for p := range f.running() {
 			if !agreed(p.newest()) {
 				return false
@@ -250,21 +250,6 @@ func (f *fleet) muster(args ...string) {
 	cmd := exec.Command(f.server.Binary, append(args, "--registry", "muster://"+f.server.Addr)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		f.t.Fatalf("muster %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-// await waits until ok agrees.
-func await(t testing.TB, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	limit := time.After(within)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-limit:
-			t.Fatalf("waited %v for %s", within, what)
-		case <-tick.C:
-		}
 	}
 }
 

@@ -3,6 +3,8 @@ package interop
 import (
 	"testing"
 	"time"
+
+	"github.com/muster-go/muster/test/peer"
 )
 
 func TestMetadataIsTheSameOnBothSides(t *testing.T) {
@@ -54,7 +56,7 @@ func TestCallersPreferTheirZone(t *testing.T) {
 			t.Errorf("%s sees %s in zone %q, want west", p.service, west.config.Me, zone)
 		}
 	}
-	await(t, 20*time.Second, "everybody to have called, and who has no preference both zones", func() bool {
+	peer.Await(t, 20*time.Second, "everybody to have called, and who has no preference both zones", func() bool {
 		return anyone.callsTo(east, "do_service") > 0 && anyone.callsTo(west, "do_service") > 0 &&
 			abroad.callsTo(west, "client") > 0 && local[0].callsTo(east, "walk_nodes") > 0 && local[1].callsTo(east, "http.Client") > 0
 	})
@@ -63,7 +65,7 @@ func TestCallersPreferTheirZone(t *testing.T) {
 	f.enable(east, false)
 	f.awaitEverywhere(poll+slack, "out of service", east, outOfService)
 	switched := time.Now()
-	await(t, 20*time.Second, "callers whose zone has nobody to go to the other", func() bool {
+	peer.Await(t, 20*time.Second, "callers whose zone has nobody to go to the other", func() bool {
 		return local[0].lastCall(west, switched, time.Now()).After(switched) && local[1].lastCall(west, switched, time.Now()).After(switched)
 	})
 	f.quiet()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
+	"github.com/muster-go/muster/test/peer"
 )
 
 // An operator's switch is pushed to Go callers and pulled by Python's: nobody calls the instance later than that.
@@ -28,14 +29,14 @@ func TestDisabledInstanceGetsNoMoreCalls(t *testing.T) {
 		r.lift = time.Now()
 		r.on = f.enable(switched, true)
 		rounds = append(rounds, r)
-		await(t, slack, "the Go caller to come back", func() bool { return pushed.lastCall(switched, r.on, time.Now()).After(r.on) })
+		peer.Await(t, slack, "the Go caller to come back", func() bool { return pushed.lastCall(switched, r.on, time.Now()).After(r.on) })
 	}
 	f.awaitEverywhere(poll+slack, "up", switched, up)
 	last := round{off: f.enable(switched, false)}
 	pass(poll + slack)
 	last.lift = time.Now()
 	last.on = f.enable(switched, true)
-	await(t, poll+slack, "the Python caller to come back", func() bool { return pulled.lastCall(switched, last.on, time.Now()).After(last.on) })
+	peer.Await(t, poll+slack, "the Python caller to come back", func() bool { return pulled.lastCall(switched, last.on, time.Now()).After(last.on) })
 	f.quiet()
 	f.checkCalls(t)
 

@@ -1,4 +1,5 @@
-package server_test
+// Package pki makes certificates for tests: of a server on this machine, and of its clients.
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -16,16 +17,17 @@ import (
 	"time"
 )
 
-// authority is a certificate authority of a test.
-type authority struct {
-	t    *testing.T
+// Authority is a certificate authority of one test. It fails the test where it cannot do what it is asked.
+type Authority struct {
+	t    testing.TB
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T, name string) *authority {
+// New returns an authority whose own certificate is good for an hour.
+func New(t testing.TB, name string) *Authority {
 	t.Helper()
-	a := &authority{t: t}
+	a := &Authority{t: t}
 	a.key = newKey(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -41,20 +43,20 @@ func newAuthority(t *testing.T, name string) *authority {
 	return a
 }
 
-// pem is the authority's certificate.
-func (a *authority) pem() []byte {
+// PEM is the authority's certificate.
+func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// pool trusts the authority.
-func (a *authority) pool() *x509.CertPool {
+// Pool trusts the authority.
+func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AddCert(a.cert)
 	return p
 }
 
-// issue makes a certificate for loopback and for clients, and its key.
-func (a *authority) issue(serial int64, name string, until time.Time) (cert, key []byte) {
+// Issue makes a certificate for 127.0.0.1, for name, and for clients, good until a time, and its key, both as PEM.
+func (a *Authority) Issue(serial int64, name string, until time.Time) (cert, key []byte) {
 	a.t.Helper()
 	k := newKey(a.t)
 	template := &x509.Certificate{
@@ -73,10 +75,10 @@ func (a *authority) issue(serial int64, name string, until time.Time) (cert, key
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 }
 
-// client makes a certificate that a client shows.
-func (a *authority) client(name string, until time.Time) tls.Certificate {
+// Client makes a certificate that a client shows.
+func (a *Authority) Client(name string, until time.Time) tls.Certificate {
 	a.t.Helper()
-	cert, key := a.issue(99, name, until)
+	cert, key := a.Issue(99, name, until)
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -84,20 +86,25 @@ func (a *authority) client(name string, until time.Time) tls.Certificate {
 	return pair
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+// Files writes the authority's certificate to ca.pem in a directory, and a server's for 127.0.0.1 and its key, both good for an
+// hour, to cert.pem and key.pem, and returns those two. Everybody may read them: they protect nothing.
+func (a *Authority) Files(dir string) (cert, key string) {
+	a.t.Helper()
+	chain, private := a.Issue(1, "registry.test", time.Now().Add(time.Hour))
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, text := range map[string][]byte{filepath.Join(dir, "ca.pem"): a.PEM(), cert: chain, key: private} {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
-}
-
-func write(t *testing.T, dir, name string, text []byte) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
