@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -199,6 +200,36 @@ func TestManyWrongCredentialsAreAnswered429(t *testing.T) {
 		}
 		if code := try("[2001:db8::ffff:1]:1"); code != 429 {
 			t.Errorf("another address of that network: %d, want 429", code)
+		}
+	})
+}
+
+func TestAddressesBeyondThoseToldApartAreCountedTogetherForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := access.New(access.Options{Tokens: newKeeper()})
+		last := 0
+		try := func(n int) int {
+			r := request("Bearer wrong")
+			r.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 1).String()
+			_, err := d.Who(r)
+			refused, ok := errors.AsType[*access.Refusal](err)
+			if !ok {
+				t.Fatal(err)
+			}
+			return refused.Status
+		}
+		for last < 8192+20 {
+			last++
+			if code := try(last); code != 401 {
+				t.Fatalf("the first wrong one from address %d: %d", last, code)
+			}
+		}
+		if last++; try(last) != 429 {
+			t.Error("more than can be told apart are not counted together")
+		}
+		time.Sleep(4 * time.Second) // the first of all have leaked
+		if last++; try(last) != 401 || try(last) != 401 || try(last) != 401 {
+			t.Error("afterwards addresses are still counted together")
 		}
 	})
 }

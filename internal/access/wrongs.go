@@ -7,8 +7,9 @@ import (
 
 // wrongs counts wrong credentials by address: a bucket that every one fills and that leaks. The zero value is ready to use.
 type wrongs struct {
-	mu sync.Mutex // guards by
-	by map[string]*bucket
+	mu    sync.Mutex // guards what follows
+	by    map[string]*bucket
+	swept time.Time // when the empty ones were last let go
 }
 
 type bucket struct {
@@ -44,7 +45,8 @@ func (w *wrongs) bucket(from string, now time.Time) *bucket {
 	if b := w.by[from]; b != nil {
 		return b
 	}
-	if len(w.by) >= maxBuckets {
+	if len(w.by) >= maxBuckets && now.Sub(w.swept) >= time.Second { // looking at all of them for each would be what somebody wants
+		w.swept = now
 		for k, b := range w.by {
 			if b.leaked(now) == 0 {
 				delete(w.by, k)
