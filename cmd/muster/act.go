@@ -42,7 +42,7 @@ func (c *cli) newAct(cmd *cobra.Command) *act {
 // addConsent adds --dry-run and --yes.
 func (a *act) addConsent(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.dryRun, "dry-run", false, "show what would change, change nothing")
-	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask, even when several instances change")
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "do not ask, even when several instances change or nobody is left")
 }
 
 // edit is the change of one instance's intent.
@@ -194,7 +194,7 @@ func (a *act) perform(ctx context.Context, store muster.IntentStore, view *muste
 		return nil
 	}
 	move := moved(view, service, edits)
-	if a.dryRun || len(edits) > 1 && !a.yes {
+	if a.dryRun || !a.yes && (len(edits) > 1 || move.ends()) {
 		if err := a.show(move, edits, true); err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (a *act) perform(ctx context.Context, store muster.IntentStore, view *muste
 			a.c.say("Nothing was changed (--dry-run).")
 			return nil
 		}
-		if err := a.c.confirm(ctx, fmt.Sprintf("Change %s of %s?", count(len(edits), "instance"), service)); err != nil {
+		if err := a.c.confirm(ctx, move.question(len(edits))); err != nil {
 			return err
 		}
 	}

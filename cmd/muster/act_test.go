@@ -63,6 +63,7 @@ func TestActsOnIntents(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLab(t)
 			l.put("ORDERS", "a", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.1:1"}))
+			l.put("ORDERS", "b", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.2:1"})) // nobody is asked while one is left
 			for _, act := range tt.acts {
 				args := strings.Fields(act)
 				if args[len(args)-1] == "|" { // stands for an empty argument
@@ -103,10 +104,17 @@ func TestSeveralInstancesNeedConsent(t *testing.T) {
 	if l.effective("ORDERS", "10.0.0.2:8080").Up() || !l.effective("ORDERS", "10.0.0.3:8080").Up() {
 		t.Error("the selector took the wrong ones")
 	}
-	res = l.must("disable", "ORDERS", "10.0.0.3:8080")
-	if !strings.Contains(res.stdout, "Nobody is left: calls of ORDERS find no instance.") {
-		t.Errorf("the last one: %s", res.stdout)
+	for _, act := range [][]string{{"disable", "ORDERS", "10.0.0.3:8080"}, {"weight", "ORDERS", "10.0.0.3:8080", "0"}, {"drain", "ORDERS", "10.0.0.3:8080"}} {
+		res = l.run(act...)
+		if res.code != exitUsage || !strings.Contains(res.stdout, "Nobody is left: calls of ORDERS find no instance.") ||
+			!strings.Contains(res.stderr, "Change 1 instance of ORDERS, and leave nobody to answer its calls?") {
+			t.Errorf("%s of the last one: exit code %d, %s%s", act[0], res.code, res.stdout, res.stderr)
+		}
 	}
+	if !l.effective("ORDERS", "10.0.0.3:8080").Up() {
+		t.Error("it took the last one without consent")
+	}
+	l.must("disable", "ORDERS", "10.0.0.3:8080", "--yes")
 	res = l.must("undo", "1", "2", "--yes")
 	if !strings.Contains(res.stdout, "ORDERS gets traffic again, on 2 instances.") {
 		t.Errorf("undo: %s", res.stdout)
@@ -141,6 +149,7 @@ func TestForEndsAnActByItself(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.9:8080")
 	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--for", "2s")
 	if !regexp.MustCompile(`Ends: by itself at \d{4}-\d\d-\d\dT`).MatchString(res.stdout) {
 		t.Errorf("it does not say when it ends: %s", res.stdout)
@@ -158,6 +167,7 @@ func TestForEndsAnActByItself(t *testing.T) {
 func TestLaterActWithoutForKeepsTheEnd(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.9:8080")
 	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--for", "1h", "--why", "disk swap")
 	if strings.Contains(res.stdout, "ends with it") {
 		t.Errorf("an end of its own is said to be another's: %s", res.stdout)
@@ -207,6 +217,7 @@ func TestUndoIsAuditedWithItsOwnReason(t *testing.T) {
 func TestUndoLeavesWhatSomebodyElseChanged(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.9:8080")
 	l.must("disable", "ORDERS", "10.0.0.1:8080")
 	l.must("weight", "ORDERS", "10.0.0.1:8080", "5", "--by", "bob@test")
 	res := l.run("undo")
@@ -269,6 +280,7 @@ func TestUndoWithoutAnIDNeverReachesPastAnActThatItCannotUndo(t *testing.T) {
 func TestIntentOfAnInstanceThatIsGoneCanBeTakenAway(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.9:8080")
 	l.must("disable", "ORDERS", "10.0.0.1:8080")
 	l.must("deregister", "ORDERS", "10.0.0.1:8080")
 	res := l.must("enable", "ORDERS", "10.0.0.1:8080")
@@ -308,7 +320,7 @@ func TestUndoCommandNamesTheRegistryThatWasTyped(t *testing.T) {
 	l.put("ORDERS", "10.0.0.1:8080", inNamespace("live"))
 	url := l.env["MUSTER_REGISTRY"]
 	delete(l.env, "MUSTER_REGISTRY")
-	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--registry", url, "-n", "live")
+	res := l.must("disable", "ORDERS", "10.0.0.1:8080", "--yes", "--registry", url, "-n", "live")
 	if want := "Undo: muster --registry " + url + " --namespace live undo 1\n"; !strings.Contains(res.stdout, want) {
 		t.Errorf("got %s, want %s", res.stdout, want)
 	}
@@ -335,6 +347,7 @@ func TestWaitEndsWhenEnoughAreUpOrTheTimeIsOver(t *testing.T) {
 func TestConcurrentChangeIsAConflict(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.9:8080")
 	a := &act{c: l.cli()}
 	intents, err := a.store()
 	if err != nil {

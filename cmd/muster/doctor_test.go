@@ -155,7 +155,7 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			l := newLab(t)
 			l.put("ORDERS", "10.0.0.1:8080", weighs(0))
 			l.put("ORDERS", "10.0.0.2:8080")
-			l.must("weight", "ORDERS", "10.0.0.2:8080", "0")
+			l.must("weight", "ORDERS", "10.0.0.2:8080", "0", "--yes")
 			return sick(t, l, exitFailed)
 		},
 		"M303": func(t *testing.T) []diagnosis {

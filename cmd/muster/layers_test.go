@@ -151,7 +151,7 @@ func TestAtItsEndAnActGivesWay(t *testing.T) {
 	l.put("ORDERS", two)
 	l.must("weight", "ORDERS", one, "5")
 	l.must("disable", "ORDERS", one, "--for", "2s")
-	l.must("disable", "ORDERS", two, "--for", "2s")
+	l.must("disable", "ORDERS", two, "--yes", "--for", "2s")
 	l.must("disable", "ORDERS", two, "--for", "0")
 	want := muster.Effective{Status: muster.Up, Weight: 5, Because: "weight 5 by ann@test"}
 	await(t, "the end of a disable", func() bool { return l.effective("ORDERS", one) == want })

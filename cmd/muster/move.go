@@ -64,10 +64,21 @@ func with(v *muster.View, service string, edits []edit) *muster.View {
 	return &out
 }
 
+// ends reports whether the service gets no traffic afterwards, and did before.
+func (m move) ends() bool { return m.left == 0 && m.had > 0 }
+
+// question asks whether to do it to so many instances.
+func (m move) question(n int) string {
+	if m.ends() {
+		return fmt.Sprintf("Change %s of %s, and leave nobody to answer its calls?", count(n, "instance"), m.service)
+	}
+	return fmt.Sprintf("Change %s of %s?", count(n, "instance"), m.service)
+}
+
 // String says it in a sentence.
 func (m move) String() string {
 	switch {
-	case m.left == 0 && m.had > 0:
+	case m.ends():
 		return fmt.Sprintf("Nobody is left: calls of %s find no instance.", m.service)
 	case m.left == 0:
 		return fmt.Sprintf("%s gets no traffic, as before.", m.service)

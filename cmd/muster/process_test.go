@@ -373,7 +373,7 @@ func TestWatchPrintsChangesUntilInterrupted(t *testing.T) {
 		await(t, text, func() bool { return strings.Contains(out.String(), text) })
 	}
 	says("+ ORDERS/10.0.0.1:8080  up weight 10")
-	l.must("disable", "ORDERS", "10.0.0.1:8080", "--why", "bad disk")
+	l.must("disable", "ORDERS", "10.0.0.1:8080", "--yes", "--why", "bad disk")
 	says("~ ORDERS/10.0.0.1:8080  out_of_service  disabled by ann@test: bad disk")
 	l.put("ORDERS", "10.0.0.2:8080")
 	says("+ ORDERS/10.0.0.2:8080")

@@ -46,7 +46,7 @@ func TestTerminalIsAskedBeforeSeveralChange(t *testing.T) {
 		}
 		var out, errs output
 		code := run(context.Background(), []string{"disable", "ORDERS", "--all"}, stdin, &out, &errs, func(name string) string { return l.env[name] })
-		if code != want || !strings.Contains(errs.String(), "Change 2 instances of ORDERS? [y/N]") {
+		if code != want || !strings.Contains(errs.String(), "Change 2 instances of ORDERS, and leave nobody to answer its calls? [y/N]") {
 			t.Errorf("answer %q: exit code %d, want %d; %s", answer, code, want, errs.String())
 		}
 		if changed := !l.effective("ORDERS", "10.0.0.1:8080").Up(); changed != (want == exitOK) {
@@ -151,7 +151,7 @@ func TestSentencesOfATableAreWrappedToTheTerminal(t *testing.T) {
 	l := newLab(t)
 	l.put("ORDERS", "10.0.0.1:8080")
 	l.env["NO_COLOR"] = "1"
-	l.must("disable", "ORDERS", "10.0.0.1:8080", "--why", "the disk is being replaced, ask ann before it is enabled")
+	l.must("disable", "ORDERS", "10.0.0.1:8080", "--yes", "--why", "the disk is being replaced, ask ann before it is enabled")
 	const whole = "disabled by ann@test: the disk is being replaced, ask ann before it is enabled"
 	for columns, wrapped := range map[uint16]bool{80: true, 100: true, 200: false, 40: true} { // at 40 it stands below the others
 		stdout, user := terminal(t)

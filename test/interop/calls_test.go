@@ -27,7 +27,7 @@ func TestServicesCallEachOtherWhileTheServerIsKilledTenTimes(t *testing.T) {
 		f.restart(0)
 	}
 	disabling := time.Now()
-	f.muster("disable", "STOCK", switched.config.Me, "--why", "interop")
+	f.muster("disable", "STOCK", switched.config.Me, "--yes", "--why", "interop")
 	disabled := time.Now()
 	f.awaitEverywhere(poll+slack, "out of service", switched, outOfService)
 	quietSince := time.Now()
