@@ -105,6 +105,9 @@ func provoked() map[string]func(t *testing.T) []diagnosis {
 			}
 			return sick(t, l, exitFailed)
 		},
+		"M111": func(*testing.T) []diagnosis {
+			return gathered(certified(nativewire.Certificate{NotAfter: time.Now().Add(60 * 24 * time.Hour), Trouble: "open key.pem: no such file or directory"}))
+		},
 		"M201": func(t *testing.T) []diagnosis {
 			l := newLab(t)
 			l.put("ORDERS", "a", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.1:8080"}))
@@ -307,6 +310,35 @@ func TestOddEndpoints(t *testing.T) {
 		got := odd(e)
 		if (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", e, got, want)
+		}
+	}
+}
+
+// certified is the answer of a server with a certificate.
+func certified(c nativewire.Certificate) answer {
+	return answer{Server: "reg:8761", Status: nativewire.Status{Epoch: "1", Loaded: true, Version: version(), Certificate: &c}}
+}
+
+func TestDoctorLooksAtTheCertificate(t *testing.T) {
+	day := 24 * time.Hour
+	for name, tt := range map[string]struct {
+		cert nativewire.Certificate
+		want string // "": it is fine
+	}{
+		"good for two months":      {nativewire.Certificate{NotAfter: time.Now().Add(60 * day)}, ""},
+		"good for a week":          {nativewire.Certificate{NotAfter: time.Now().Add(7 * day)}, "reg:8761: it is good until "},
+		"over":                     {nativewire.Certificate{NotAfter: time.Now().Add(-day)}, "reg:8761: it was good until "},
+		"files that are no use":    {nativewire.Certificate{NotAfter: time.Now().Add(60 * day), Trouble: "no key"}, "is kept: no key"},
+		"over, and files likewise": {nativewire.Certificate{NotAfter: time.Now().Add(-day), Trouble: "no key"}, "is kept: no key"},
+	} {
+		found := ""
+		for _, d := range gathered(certified(tt.cert)) {
+			if d.Code == "M111" {
+				found = d.What
+			}
+		}
+		if tt.want == "" && found != "" || !strings.Contains(found, tt.want) {
+			t.Errorf("%s: found %q, want %q", name, found, tt.want)
 		}
 	}
 }

@@ -71,6 +71,11 @@ func findings() []finding {
 			Do:  "If the client is in order, raise the limit: muster serve --limits (docs/limits.md). If it is not, its address is in the text.",
 		},
 		{
+			Code: "M111", Title: "a server's certificate needs care", find: findCertificate,
+			Why: "New connections get it. Once it is over, no client trusts the server; and files on disk that cannot be used are not, so the certificate from before goes on until it is over.",
+			Do:  "Put a certificate and its key, which belong together, where --tls-cert and --tls-key point; they are read within seconds. Where systemd hands them over (LoadCredential=): systemctl restart muster.",
+		},
+		{
 			Code: "M201", Title: "two instances have the same address", find: findDuplicates,
 			Why: "One process is registered under two IDs, or an instance moved and left its old entry behind: it gets twice its share.",
 			Do:  "Give the process one ID, or remove the dead entry: muster deregister.",
