@@ -48,7 +48,9 @@ func (c *cli) administer(ctx context.Context, a *administration, op, method, pat
 		return err
 	}
 	for _, host := range web.hosts {
-		if err = c.exchange(ctx, web, host, op, method, path, in, out); muster.CodeOf(err) != muster.Unavailable {
+		if err = c.exchange(ctx, web, host, op, method, path, in, out); muster.CodeOf(err) == muster.Denied && web.token == "" {
+			return fmt.Errorf("%w (on the server's machine --data DIR, its data directory, needs no token)", err)
+		} else if muster.CodeOf(err) != muster.Unavailable {
 			return err
 		}
 	}
@@ -99,7 +101,7 @@ func (c *cli) exchange(ctx context.Context, w *web, host, op, method, path strin
 	}
 	res, err := w.ask(ctx, method, host, path, header, body)
 	if err != nil {
-		return &muster.Error{Op: op, Code: muster.Unavailable, Err: fmt.Errorf("%s: %w", host, err)}
+		return &muster.Error{Op: op, Code: unansweredCode(err), Err: fmt.Errorf("%s: %w", host, err)}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxStatus))
@@ -114,6 +116,14 @@ func (c *cli) exchange(ctx context.Context, w *web, host, op, method, path strin
 		return &muster.Error{Op: op, Code: muster.Unavailable, Err: notMuster(w.url(host, path), res)}
 	}
 	return nil
+}
+
+// unansweredCode is the code of an exchange without an answer: Denied when it was our own TLS that ended it.
+func unansweredCode(err error) muster.Code {
+	if muster.CodeOf(err) == muster.Denied {
+		return muster.Denied
+	}
+	return muster.Unavailable
 }
 
 // runsHere reports whether a server answers on the control socket of a data directory.

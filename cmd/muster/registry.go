@@ -137,9 +137,9 @@ func (c *cli) view(ctx context.Context) (*muster.View, error) {
 // patience is how long a failing registry gets to answer after all: it may be loading, or one of several hosts be down.
 const patience = time.Second
 
-// hopeless reports whether trying again within a second is idle: nobody listens, or the answer is a refusal.
+// hopeless reports whether trying again within a second is idle: nobody listens, or not who is believed, or the answer is a refusal.
 func hopeless(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || muster.CodeOf(err) == muster.Denied || muster.CodeOf(err) == muster.Invalid
+	return errors.Is(err, syscall.ECONNREFUSED) || distrusted(err) || muster.CodeOf(err) == muster.Denied || muster.CodeOf(err) == muster.Invalid
 }
 
 // service returns the list and the service that name means.

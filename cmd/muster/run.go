@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/config"
+	"github.com/muster-go/muster/registry/open"
 )
 
 // cli is one run of the program: what the process was given, and what its commands share.
@@ -126,14 +128,51 @@ func (c *cli) report(cmd *cobra.Command, err error) int {
 	if coded && e.err == nil {
 		return code
 	}
-	c.progress("muster: %s", strings.TrimSpace(err.Error()))
+	c.progress("muster: %s", strings.TrimSpace(told(err)))
 	switch {
+	case code == exitDenied && c.showsNothing(err):
+		c.progress("A token goes into MUSTER_TOKEN, or into the registry's URL: muster://x:TOKEN@host:8761")
 	case code == exitUsage && cmd != nil:
 		c.progress("See: %s --help", cmd.CommandPath())
+	case code == exitUnreachable && distrusted(err):
+		c.progress("The server's certificate is not one that this machine trusts: ?ca=FILE in the registry's URL names who vouches for it, ?server_name=NAME another name.")
 	case code == exitUnreachable && c.open != nil:
 		c.progress("%s", whereToLook(err))
 	}
 	return code
+}
+
+// told is the text of err for people: without the name of a step that no command has.
+func told(err error) string {
+	text := err.Error()
+	e, ok := err.(*muster.Error)
+	if ok && (e.Op == "watch" || e.Op == "open" || e.Op == "examine") && e.Service == "" {
+		text = strings.TrimPrefix(text, e.Op+": ")
+	}
+	return text
+}
+
+// showsNothing reports whether err is a registry's, and was asked for without a token or a certificate.
+func (c *cli) showsNothing(err error) bool {
+	if e, ok := errors.AsType[*muster.Error](err); ok && e.Op == opLive || c.text(tokenKey) != "" {
+		return false
+	}
+	raw, _, err := c.registryURL()
+	if err != nil {
+		return false
+	}
+	u, err := open.Parse(raw)
+	if err != nil || u.Scheme != "muster" {
+		return false
+	}
+	token, err := u.Token()
+	return err == nil && token == "" && u.Query.Get("cert") == ""
+}
+
+// distrusted reports whether the server's certificate could not be verified.
+func distrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
 }
 
 // whereToLook says what to do next when err is that the registry, or an instance, cannot be reached.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -22,9 +23,10 @@ type Door struct {
 	opt       Options
 	anonymous *Principal
 
-	mu     sync.Mutex // held while a book is made
-	book   atomic.Pointer[book]
-	wrongs wrongs
+	mu      sync.Mutex // held while a book is made
+	book    atomic.Pointer[book]
+	wrongs  wrongs
+	denials denials
 }
 
 // Options configures a Door. The zero value lets nobody in.
@@ -125,27 +127,37 @@ func (d *Door) identify(r *http.Request, b *book, headers []string) (*Principal,
 	if len(headers) == 0 {
 		return d.certified(r.TLS.VerifiedChains[0][0], b)
 	}
-	text, why := tokenIn(headers)
+	p, _, why := lookup(b, headers)
 	if why != "" {
 		return nil, d.wrong(r, why)
-	}
-	p := b.byHash[HashToken(text)]
-	switch {
-	case p == nil && !wellFormed(text):
-		return nil, d.wrong(r, "what is shown is no token of muster serve: was it cut, or is it a password of something else?")
-	case p == nil && b.gone[HashToken(text)] != "":
-		return nil, d.wrong(r, b.gone[HashToken(text)]+revoked)
-	case p == nil:
-		return nil, d.wrong(r, "the token is not known: it was revoked, or is another server's")
-	case p.over():
-		return nil, d.wrong(r, p.expired())
 	}
 	return p, nil
 }
 
+// lookup finds whose token an Authorization header shows, or says why there is nobody; name is whose it was, if that is known.
+func lookup(b *book, headers []string) (p *Principal, name, why string) {
+	text, why := tokenIn(headers)
+	if why != "" {
+		return nil, "", why
+	}
+	hash := HashToken(text)
+	p = b.byHash[hash]
+	switch {
+	case p == nil && !wellFormed(text):
+		return nil, "", "what is shown is no token of muster serve: was it cut, or is it a password of something else?"
+	case p == nil && b.gone[hash] != "":
+		return nil, b.gone[hash], b.gone[hash] + revoked
+	case p == nil:
+		return nil, "", "the token is not known: it was revoked, or is another server's"
+	case p.over():
+		return nil, p.name, p.expired()
+	}
+	return p, p.name, ""
+}
+
 // certified looks up the names of a certificate that was verified: URIs before DNS names before the common name, without ASCII case
-// alone: to fold more would let other letters pass for those of a token's name (U+212A for k). A certificate
-// without a token of that name proves nothing that matters here.
+// alone: to fold more would let other letters pass for those of a token's name (U+212A for k). Who shows one without
+// a token of that name is anonymous, and hears that it was seen.
 func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 	names := make([]string, 0, len(leaf.URIs)+len(leaf.DNSNames)+1)
 	for _, u := range leaf.URIs {
@@ -170,7 +182,9 @@ func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 		}
 		return p, nil
 	}
-	return d.anonymous, nil
+	bare := *d.anonymous
+	bare.shown = cmp.Or(append(names, "without a name")...)
+	return &bare, nil
 }
 
 // tokenIn finds the token in an Authorization header, or says why there is none.
@@ -204,7 +218,7 @@ func (d *Door) wrong(r *http.Request, why string) error {
 	from := address(r.RemoteAddr)
 	over, first := d.wrongs.add(from, time.Now())
 	if first {
-		d.opt.Log.Warn("many wrong credentials; more are answered 429 for a while", "address", from)
+		d.opt.Log.Warn("many wrong credentials; more are answered 429 for a while", "address", from, "request", clip(r.Method+" "+r.URL.EscapedPath()), "last", why)
 	}
 	if over {
 		return &Refusal{http.StatusTooManyRequests, wrongEvery, "too many wrong credentials came from " + from + "; the last: " + why}

@@ -16,6 +16,7 @@ import (
 // Principal is who asks, as far as it is proven. It is immutable and safe for concurrent use.
 type Principal struct {
 	name      string // "token:NAME", "cert:NAME", "local:UID"; "" for anonymous
+	shown     string // the name of a certificate that was shown and has no rights of its own
 	rights    Rights
 	namespace string    // "" means every one, and the server as a whole
 	expires   time.Time // zero means never

@@ -51,11 +51,18 @@ func (p *Principal) refuse(a Act) *Refusal {
 		if len(p.rights.list) > 0 {
 			may = "only " + p.rights.String()
 		}
-		return refusal(http.StatusUnauthorized, "whoever shows no token may do %s here, and not %v: send one as Bearer or as the password of HTTP Basic (muster token create makes one)", may, a)
+		if p.shown != "" {
+			return refusal(http.StatusUnauthorized, "certificate %s has no rights here, so it may do %s, and not %v: muster token create NAME --certificate %s --allow RIGHT gives it some", clip(p.shown), may, a, clip(p.shown))
+		}
+		return refusal(http.StatusUnauthorized, "whoever shows no token may do %s here, and not %v: send one as Bearer or as the password of HTTP Basic; on the server's machine muster token create --data DIR makes one", may, a)
 	}
-	where := ""
-	if p.namespace != "" {
-		where = " in namespace " + p.namespace + " alone"
+	return refusal(http.StatusForbidden, "%s may not %v; it may: %s%s", p.name, a, p.rights, p.where())
+}
+
+// where is the bound of what the principal may, to stand behind its rights.
+func (p *Principal) where() string {
+	if p.namespace == "" {
+		return ""
 	}
-	return refusal(http.StatusForbidden, "%s may not %v; it may: %s%s", p.name, a, p.rights, where)
+	return " in namespace " + p.namespace + " alone"
 }

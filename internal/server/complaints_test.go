@@ -42,7 +42,7 @@ func TestOnlyTheServersOwnTroubleReachesTheLog(t *testing.T) {
 	var said bytes.Buffer
 	srv := &http.Server{
 		ReadHeaderTimeout: time.Second,
-		ErrorLog:          log.New(complaints{slog.New(slog.NewTextHandler(&said, nil))}, "", 0),
+		ErrorLog:          log.New(complaints{log: slog.New(slog.NewTextHandler(&said, nil))}, "", 0),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/panic" {
 				panic("a mistake of ours")

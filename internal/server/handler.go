@@ -28,6 +28,7 @@ func (f face) String() string { return [...]string{"native", "eureka", "page", "
 // handler mounts everything.
 func (s *Server) handler() http.Handler {
 	m, t := newMetrics(s.store, s.probes), toll{s.door, s.limits}
+	m.denied = s.door.Denied
 	m.registry.MustRegister(newRefusals(s.limits))
 	s.certs.register(m.registry)
 	sw := &mounts{

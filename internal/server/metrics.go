@@ -19,7 +19,8 @@ import (
 type metrics struct {
 	store    *store.Store
 	registry *prometheus.Registry
-	requests [faces][600]atomic.Uint64 // by HTTP status
+	denied   func(r *http.Request, status int) // hears of every answer of 401 and 403
+	requests [faces][600]atomic.Uint64         // by HTTP status
 	watchers atomic.Int64
 	named    named
 
@@ -70,6 +71,9 @@ func (m *metrics) count(f face, next http.Handler) http.Handler {
 		counted := &countedWriter{ResponseWriter: w, code: http.StatusOK}
 		next.ServeHTTP(counted, r)
 		m.requests[f][min(max(counted.code, 0), 599)].Add(1)
+		if counted.code == http.StatusUnauthorized || counted.code == http.StatusForbidden {
+			m.denied(r, counted.code)
+		}
 	})
 }
 

@@ -107,7 +107,7 @@ func Open(opt Options) (*Server, error) {
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader,
 		ConnState:         s.fresh.note,
-		ErrorLog:          log.New(complaints{opt.Log}, "", 0),
+		ErrorLog:          log.New(complaints{opt.Log, s.door.DeniedHandshake}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return withAccount(s.door.Meet(ctx, c), c)

@@ -3,11 +3,14 @@ package open
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/muster-go/muster"
 )
 
 // tlsParams are the parameters of every scheme that goes over the network; tls comes first.
@@ -76,8 +79,23 @@ func (u *URL) tlsConfig() (*tls.Config, error) {
 			return nil, invalid("%s: cert and key: %w", u, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
+		if u.Scheme == "muster" {
+			c.GetClientCertificate = shown(&pair, cert)
+		}
 	}
 	return c, nil
+}
+
+// shown gives the certificate to a server that asks for one, and says when it is none that the server believes: crypto/tls would
+// leave it out without a word, and the server would answer that nothing was shown.
+func shown(pair *tls.Certificate, file string) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if err := asked.SupportsCertificate(pair); err != nil {
+			return nil, &muster.Error{Code: muster.Denied, Err: fmt.Errorf(
+				"the server does not believe the certificate in %s (%s, issued by %s): its --client-ca names other authorities", file, pair.Leaf.Subject, pair.Leaf.Issuer)}
+		}
+		return pair, nil
+	}
 }
 
 func (u *URL) param(name string) (string, bool) {

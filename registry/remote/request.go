@@ -177,6 +177,9 @@ func (d *Driver) unreachable(host string, r *request, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // its text repeats method and URL
 	}
+	if denied, ok := errors.AsType[*muster.Error](err); ok && denied.Code == muster.Denied { // by our own TLS, before anything was sent
+		return denied
+	}
 	hint := ""
 	switch text := err.Error(); {
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
