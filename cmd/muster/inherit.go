@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
@@ -13,19 +15,20 @@ import (
 //
 // Errors: it is not one TCP socket.
 func inherited() (net.Listener, error) {
+	// More than one is refused untouched: what is claimed to be theirs may be the runtime's own files.
+	count, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err == nil && count > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		return nil, fmt.Errorf("the service manager handed over %d sockets, one is meant: leave one ListenStream= in the socket unit", count)
+	}
 	files := activation.Files(true)
 	if len(files) == 0 {
 		return nil, nil
 	}
 	listener, err := net.FileListener(files[0]) // of a copy
-	for _, f := range files {
-		f.Close()
-	}
+	files[0].Close()
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the socket that the service manager handed over cannot be listened on: %w", err)
-	case len(files) > 1:
-		err = fmt.Errorf("the service manager handed over %d sockets, one is meant: leave one ListenStream= in the socket unit", len(files))
 	case listener.Addr().Network() != "tcp":
 		err = fmt.Errorf("the service manager handed over %s socket %s, TCP is meant: ListenStream=host:port", listener.Addr().Network(), listener.Addr())
 	}

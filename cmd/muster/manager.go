@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -45,7 +46,23 @@ const (
 	statusEvery = 10 * time.Second // when it does not watch
 	extendBy    = 30 * time.Second // while loading; asked for again every third of it
 	extendFor   = 15 * time.Minute // from then on its own timeout counts
+	hearWithin  = time.Second      // for one message
 )
+
+// notify sends a state to the socket of a manager. One that does not read, as some that pass messages on, must not keep this
+// process from stopping.
+func notify(socket, state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(hearWithin)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
+	return err
+}
 
 // newManager returns the manager of this process for a server; nil without one.
 //
@@ -60,11 +77,8 @@ func newManager(s *server.Server, getenv func(string) string, log *slog.Logger) 
 	}
 	return &manager{
 		within: within,
-		tell: func(state string) error {
-			_, err := daemon.SdNotify(false, state)
-			return err
-		},
-		load: s.Store().AwaitLoad,
+		tell:   func(state string) error { return notify(getenv("NOTIFY_SOCKET"), state) },
+		load:   s.Store().AwaitLoad,
 		look: func(ctx context.Context) (string, error) {
 			if err := s.Check(ctx); err != nil {
 				return "", err
