@@ -16,6 +16,7 @@ func (s *Server) Check(ctx context.Context) error {
 		return err
 	}
 	r.RemoteAddr = s.Addr().String()
+	s.store.State() // waits for the locks
 	w := &verdict{header: http.Header{}, code: http.StatusOK}
 	s.Handler().ServeHTTP(w, r)
 	if w.code >= http.StatusInternalServerError {
