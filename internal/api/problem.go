@@ -46,7 +46,7 @@ func fail(err error) error {
 func failWith(status int, err error) error { return failure{nativewire.FromError(err).With(status)} }
 
 // Refuse answers a request that was refused before it came here, in the API's form.
-func Refuse(w http.ResponseWriter, err error) { writeError(w, err) }
+func Refuse(w http.ResponseWriter, _ *http.Request, err error) { writeError(w, err) }
 
 // writeError answers err outside huma.
 func writeError(w http.ResponseWriter, err error) {

@@ -18,7 +18,7 @@ func (s *Server) writeAlone(w http.ResponseWriter, r *http.Request, n int, build
 	defer func() { s.alone.Add(-size) }()
 	if others := s.alone.Add(size) - size; others > 0 && others+size > mostAlone {
 		w.Header().Set("Retry-After", retryAfter)
-		answerText(w, http.StatusServiceUnavailable, fmt.Sprintf("%d MiB of such answers are being read already; ask for the complete list, or again later", others>>20))
+		answerText(w, r, http.StatusServiceUnavailable, fmt.Sprintf("%d MiB of such answers are being read already; ask for the complete list, or again later", others>>20))
 		return
 	}
 	doc := build()

@@ -15,8 +15,12 @@ import (
 	"github.com/muster-go/muster/internal/store"
 )
 
-// answerText answers with a line of text.
-func answerText(w http.ResponseWriter, code int, text string) {
+// answerText answers with a line of text, to who takes text.
+func answerText(w http.ResponseWriter, r *http.Request, code int, text string) {
+	if !takesText(r) {
+		w.WriteHeader(code)
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain;charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -24,14 +28,14 @@ func answerText(w http.ResponseWriter, code int, text string) {
 	_, _ = w.Write([]byte(text)) // the caller may be gone
 }
 
-// Refuse answers a request that was refused before it came here, as Eureka's clients expect it: in a line of text.
-func Refuse(w http.ResponseWriter, err error) { answerError(w, err) }
+// Refuse answers a request that was refused before it came here, as Eureka's clients expect it: in a line of text, or in none.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) { answerError(w, r, err) }
 
 // answerError answers err. What is not there is 404 without a body, whatever the reason.
-func answerError(w http.ResponseWriter, err error) {
+func answerError(w http.ResponseWriter, r *http.Request, err error) {
 	if refused, ok := errors.AsType[*access.Refusal](err); ok {
 		refused.Header(w.Header())
-		answerText(w, refused.Status, refused.Error())
+		answerText(w, r, refused.Status, refused.Error())
 		return
 	}
 	code := http.StatusInternalServerError
@@ -56,22 +60,22 @@ func answerError(w http.ResponseWriter, err error) {
 	if e, ok := errors.AsType[*muster.Error](err); ok && e.After > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((e.After+time.Second-1)/time.Second)))
 	}
-	answerText(w, code, err.Error())
+	answerText(w, r, code, err.Error())
 }
 
 // answerUnreadable answers a body that could not be read: with its reason in the format in which it came, or as text if that is
 // neither of ours.
-func answerUnreadable(w http.ResponseWriter, contentType string, e *eurekawire.DecodeError) {
+func answerUnreadable(w http.ResponseWriter, r *http.Request, e *eurekawire.DecodeError) {
 	switch e.Fault {
 	case eurekawire.TooLarge:
-		answerText(w, http.StatusRequestEntityTooLarge, e.Error())
+		answerText(w, r, http.StatusRequestEntityTooLarge, e.Error())
 		return
 	case eurekawire.UnsupportedType:
-		answerText(w, http.StatusUnsupportedMediaType, e.Error())
+		answerText(w, r, http.StatusUnsupportedMediaType, e.Error())
 		return
 	}
 	var b strings.Builder
-	if strings.Contains(contentType, "json") {
+	if strings.Contains(r.Header.Get("Content-Type"), "json") {
 		w.Header().Set("Content-Type", "application/json")
 		text, _ := json.Marshal(e.Error()) // a string always can
 		b.WriteString(`{"error":` + string(text) + `}`)

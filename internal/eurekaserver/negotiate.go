@@ -34,6 +34,14 @@ func instanceForm(r *http.Request) eurekawire.Form {
 	return eurekawire.XMLFull
 }
 
+// takesText reports whether the client takes a line of text for an answer. Spring's asks for JSON alone and tries to read what comes
+// otherwise: it then complains of the form, and its log has neither the status nor the line.
+// Source: Spring Cloud Netflix, RestTemplateEurekaHttpClient; Spring, HttpMessageConverterExtractor.
+func takesText(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return accept == "" || liking(accept, "text/plain", "text/*", "*/*") > 0
+}
+
 // wantsGzip reports whether the answer may be compressed: only if the client says so.
 func wantsGzip(r *http.Request) bool {
 	accept := r.Header.Get("Accept-Encoding")

@@ -24,16 +24,16 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	st, given, err := statusOf(r.URL.RawQuery, "value")
 	if err == nil && !given {
-		answerText(w, http.StatusBadRequest, "value is missing, want ?value=UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN")
+		answerText(w, r, http.StatusBadRequest, "value is missing, want ?value=UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN")
 		return
 	}
 	dirty, _, dirtyErr := dirtyOf(r.URL.RawQuery)
 	if err = first(err, dirtyErr); err != nil {
-		answerText(w, http.StatusBadRequest, err.Error())
+		answerText(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
 	if err := mayChange(rt, rec); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	s.store.RenewHandle(rec.Handle)
@@ -42,11 +42,11 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	if err := s.audit(r, rt.who, rec, "override", "status override "+want.String()); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	if err := s.override(rt.key(), want, want, dirty); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 	}
 }
 
@@ -62,11 +62,11 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 	st, _, err := statusOf(r.URL.RawQuery, "value")
 	dirty, _, dirtyErr := dirtyOf(r.URL.RawQuery)
 	if err = first(err, dirtyErr); err != nil {
-		answerText(w, http.StatusBadRequest, err.Error())
+		answerText(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
 	if err := mayChange(rt, rec); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	s.store.RenewHandle(rec.Handle)
@@ -74,11 +74,11 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 		return
 	}
 	if err := s.audit(r, rt.who, rec, "override", "status override removed"); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	if err := s.override(rt.key(), muster.Unknown, reported(st), dirty); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 	}
 }
 

@@ -63,3 +63,25 @@ func TestBodyThatDoesNotArriveIsNotCalledMalformed(t *testing.T) {
 		}
 	}
 }
+
+// Java's clients ask for JSON alone where they read an answer, and cannot say what a refusal was that comes in another form.
+func TestRefusalHasTextForWhoTakesIt(t *testing.T) {
+	b, guest := newGuarded(t, "read")
+	for _, c := range []struct {
+		accept string
+		text   bool
+	}{
+		{"", true}, {"*/*", true}, {"text/html, */*;q=0.2", true}, {"application/json, text/plain", true},
+		{"application/json, application/*+json", false}, {"application/json", false}, {"application/json, */*;q=0", false},
+	} {
+		for _, r := range []struct {
+			code                  int
+			method, path, whoever string
+		}{{401, "GET", "/eureka/apps", "Bearer wrong"}, {403, "PUT", "/eureka/apps/ORDERS/o1", guest}} {
+			a := b.want(r.code, r.method, r.path, "Authorization", r.whoever, "Accept", c.accept)
+			if got := a.body != ""; got != c.text {
+				t.Errorf("%s %s, Accept: %s: answered %q, want text: %v", r.method, r.path, c.accept, a.body, c.text)
+			}
+		}
+	}
+}

@@ -23,13 +23,13 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	if err := eurekawire.Validate(in, rt.app); err != nil {
-		answerText(w, http.StatusBadRequest, err.Error())
+		answerText(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
 	complete(in)
 	rec, err := record(rt.namespace, in)
 	if err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	rec.Payer = rt.who.Payer(r)
@@ -45,7 +45,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request, rt route) {
 		return rec, nil
 	})
 	if err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	if late {
@@ -58,14 +58,13 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request, rt route) {
 func (s *Server) readInstanceBody(w http.ResponseWriter, r *http.Request) (*eurekawire.Instance, bool) {
 	buf, no := s.bodies.read(w, r)
 	if no != nil {
-		answerText(w, no.code, no.text)
+		answerText(w, r, no.code, no.text)
 		return nil, false
 	}
 	defer s.bodies.put(buf)
-	contentType := r.Header.Get("Content-Type")
-	in, err := eurekawire.DecodeInstance(contentType, buf.Bytes())
+	in, err := eurekawire.DecodeInstance(r.Header.Get("Content-Type"), buf.Bytes())
 	if bad, ok := errors.AsType[*eurekawire.DecodeError](err); ok {
-		answerUnreadable(w, contentType, bad)
+		answerUnreadable(w, r, bad)
 		return nil, false
 	}
 	return in, true
@@ -127,13 +126,13 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	if rec.Instance.Owner != "" {
 		if err := rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app}); err != nil {
-			answerError(w, err)
+			answerError(w, r, err)
 			return
 		}
 	}
 	if rec.Instance.Owner != "" || r.Header.Get(operator) != "" {
 		if err := s.audit(r, rt.who, rec, "deregister", "was "+rec.Instance.Status.String()); err != nil {
-			answerError(w, err)
+			answerError(w, r, err)
 			return
 		}
 	}
@@ -147,7 +146,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 		return nil, nil
 	})
 	if err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 	}
 }
 
@@ -161,20 +160,20 @@ func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	if err := mayChange(rt, now); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	var added eurekawire.Pairs
 	for p, err := range pairs(r.URL.RawQuery) {
 		if err != nil {
-			answerText(w, http.StatusBadRequest, "the query is not encoded right: "+err.Error())
+			answerText(w, r, http.StatusBadRequest, "the query is not encoded right: "+err.Error())
 			return
 		}
 		if _, again := added.Get(p.Key); !again {
 			added = append(added, p)
 		}
 		if len(added) > muster.MaxMetadata {
-			answerError(w, invalid("more than %d metadata entries", muster.MaxMetadata))
+			answerError(w, r, invalid("more than %d metadata entries", muster.MaxMetadata))
 			return
 		}
 	}
@@ -185,7 +184,7 @@ func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request, rt route) {
 		return withMetadata(old, added)
 	})
 	if err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	s.store.RenewHandle(rec.Handle)

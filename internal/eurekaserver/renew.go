@@ -22,12 +22,12 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	dirty, given, err := dirtyOf(r.URL.RawQuery)
 	if err != nil {
-		answerText(w, http.StatusBadRequest, err.Error())
+		answerText(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
 	if s.store.RenewHandle(rec.Handle) != "" {
 		if err := s.store.Renew(rt.key(), ""); err != nil { // not the record's lease any more: another's, or none
-			answerError(w, err)
+			answerError(w, r, err)
 			return
 		}
 	}

@@ -65,15 +65,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case !s.loaded():
-		refuseWhileLoading(w, reading)
+		refuseWhileLoading(w, r, reading)
 		return
 	case !reading && s.origin.Check(r) != nil:
-		answerText(w, http.StatusForbidden, "a page of another origin may not write here")
+		answerText(w, r, http.StatusForbidden, "a page of another origin may not write here")
 		return
 	}
 	var err error
 	if rt.who, err = s.door.Allow(r, access.Act{Verb: verb, Namespace: rt.namespace, Service: rt.app}); err != nil {
-		answerError(w, err)
+		answerError(w, r, err)
 		return
 	}
 	s.lists.sweep(time.Now())
@@ -91,11 +91,11 @@ func (s *Server) loaded() bool {
 
 // refuseWhileLoading answers what Netflix's server answers to reads while it warms up: clients keep what they have. Writes are
 // accepted there; here they would be overwritten by what is being loaded, so clients are told to come back.
-func refuseWhileLoading(w http.ResponseWriter, reading bool) {
+func refuseWhileLoading(w http.ResponseWriter, r *http.Request, reading bool) {
 	if reading {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Retry-After", retryAfter)
-	answerText(w, http.StatusServiceUnavailable, store.ErrLoading.Error())
+	answerText(w, r, http.StatusServiceUnavailable, store.ErrLoading.Error())
 }

@@ -49,7 +49,7 @@ func (o ownPage) behind(door *access.Door) http.Handler {
 		}
 		p, err := door.Allow(r, o.act(r))
 		if err != nil {
-			refuse(w, err)
+			refuse(w, r, err)
 			return
 		}
 		o.serve(w, r, p)
@@ -57,7 +57,7 @@ func (o ownPage) behind(door *access.Door) http.Handler {
 }
 
 // refuse writes a refusal as text.
-func refuse(w http.ResponseWriter, err error) {
+func refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	code := http.StatusForbidden
 	if refused, ok := errors.AsType[*access.Refusal](err); ok {
 		refused.Header(w.Header())

@@ -20,18 +20,21 @@ type toll struct {
 	limits *limits.Limits
 }
 
-// charge is next for those who pay; refuse writes an error as the face does.
-func (t toll) charge(refuse func(http.ResponseWriter, error), next http.Handler) http.Handler {
+// refuser writes an error as a face does.
+type refuser func(http.ResponseWriter, *http.Request, error)
+
+// charge is next for those who pay; refuse is the face's.
+func (t toll) charge(refuse refuser, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		account, wrong := t.account(r)
 		class := classOf(r)
 		if err := t.limits.Enter(account, class, r.ContentLength); err != nil {
-			t.refuse(w, err, refuse)
+			t.refuse(w, r, err, refuse)
 			return
 		}
 		if wrong != nil {
 			t.limits.Leave(account, r.ContentLength)
-			refuse(w, wrong)
+			refuse(w, r, wrong)
 			return
 		}
 		if class == limits.Read {
@@ -52,12 +55,12 @@ func (t toll) charge(refuse func(http.ResponseWriter, error), next http.Handler)
 }
 
 // read serves a request that reads: in turn, and no longer counted once it has become a stream.
-func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, refuse func(http.ResponseWriter, error), next http.Handler) {
+func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, refuse refuser, next http.Handler) {
 	v := &visit{ResponseWriter: w, limits: t.limits, account: a, body: r.ContentLength, inside: true}
 	defer v.end()
 	if v.stream = isWatch(r.URL.Path); v.stream {
 		if err := t.limits.Watch(a); err != nil {
-			t.refuse(w, err, refuse)
+			t.refuse(w, r, err, refuse)
 			return
 		}
 		defer t.limits.Unwatch(a)
@@ -65,7 +68,7 @@ func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, re
 	if v.stream && strings.Contains(r.URL.RawQuery, "wait=") {
 		v.leave() // a long poll waits before it writes
 	} else if err := t.limits.Turn(r.Context(), a); err != nil {
-		t.refuse(w, err, refuse)
+		t.refuse(w, r, err, refuse)
 		return
 	} else {
 		v.working = true
@@ -102,10 +105,10 @@ func (t toll) account(r *http.Request) (_ *limits.Account, wrong error) {
 // Eureka's clients keep an instance whose heartbeat is answered 429 or 503: python-eureka-client registers again, Netflix's tries
 // another server, then the next time. Only 404 means to them that it is gone.
 // Source: py_eureka_client, EurekaClient.send_heartbeat; Netflix eureka, ServerStatusEvaluators and DiscoveryClient.renew.
-func (t toll) refuse(w http.ResponseWriter, err error, write func(http.ResponseWriter, error)) {
+func (t toll) refuse(w http.ResponseWriter, r *http.Request, err error, write refuser) {
 	no, ok := errors.AsType[*limits.Refusal](err)
 	if !ok {
-		write(w, err)
+		write(w, r, err)
 		return
 	}
 	out := &muster.Error{Code: muster.Rejected, After: no.RetryAfter(), Err: no}
@@ -119,7 +122,7 @@ func (t toll) refuse(w http.ResponseWriter, err error, write func(http.ResponseW
 		h.Set("RateLimit-Policy", fmt.Sprintf(`"requests";q=%d;w=%d`, burst, seconds(window)))
 		h.Set("RateLimit", fmt.Sprintf(`"requests";r=%d;t=%d`, no.Remaining, seconds(no.Reset)))
 	}
-	write(w, out)
+	write(w, r, out)
 }
 
 func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
