@@ -104,7 +104,7 @@ func TestVisitorsJoinByThePrintedLines(t *testing.T) {
 	p := start(t, t.TempDir(), `"ttl": "15s"`)
 	url, python, curl := printed(t, p)
 
-	joined := peer.Start(t, peer.Command{Name: "visitor", Path: peer.Python(t, "eureka"), Args: []string{"-c", python}})
+	joined := peer.Start(t, peer.Command{Name: "visitor", Path: peer.Installed(t, "eureka"), Args: []string{"-c", python}})
 	listed(t, url, "visitor")
 	if out, err := exec.Command("bash", "-c", curl).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", curl, err, out)

@@ -22,11 +22,7 @@ import (
 // prometheus returns where the programs of Debian's package are.
 func prometheus(t testing.TB) (server, promtool string) {
 	t.Helper()
-	script := file(t, "scripts", "peers", "prometheus")
-	if missing := output(t, script, "missing"); missing != "" {
-		t.Fatalf("peer prometheus is not installed: %s; run scripts/peers/prometheus install", strings.TrimSpace(missing))
-	}
-	server = strings.TrimSpace(output(t, script, "path"))
+	server = peer.Installed(t, "prometheus")
 	return server, filepath.Join(filepath.Dir(server), "promtool")
 }
 

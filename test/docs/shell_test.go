@@ -111,7 +111,7 @@ func TestEveryConsoleBlockRuns(t *testing.T) {
 	pages := pages(t, root)
 	env := environment(t, root)
 	muster := peer.MusterBinary(t)
-	python := filepath.Dir(peer.Python(t, "eureka"))
+	python := filepath.Dir(peer.Installed(t, "eureka"))
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			blocks := parse(t, filepath.Join(root, page))

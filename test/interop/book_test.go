@@ -23,8 +23,9 @@ type entry struct {
 	Instance string  `json:"instance,omitempty"` // who answered, in its own words
 	Error    string  `json:"error,omitempty"`
 
-	View   view `json:"view,omitempty"`
-	Number int  `json:"number,omitempty"` // did: the command's
+	View   view   `json:"view,omitempty"`
+	Status string `json:"status,omitempty"` // view, of Spring: its own status, as the server has it
+	Number int    `json:"number,omitempty"` // did: the command's
 }
 
 // view is what one client sees: by service in capitals, then by instance ID.

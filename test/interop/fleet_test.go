@@ -20,9 +20,10 @@ import (
 
 // The lives of leases here, as short as Eureka's whole seconds allow.
 const (
-	poll      = time.Second     // python-eureka-client's renewal_interval_in_secs: beat and pull
-	duration  = 3 * time.Second // its duration_in_secs
+	poll      = time.Second     // python-eureka-client's renewal_interval_in_secs, Spring's two intervals: beat and pull
+	duration  = 3 * time.Second // its duration_in_secs, Spring's leaseExpirationDurationInSeconds
 	pythonTTL = duration + poll // muster serve adds one interval of grace
+	springTTL = pythonTTL
 	goTTL     = 3 * time.Second
 	slack     = 3 * time.Second // for processes that a busy machine lets wait
 )
@@ -31,6 +32,7 @@ const (
 type fleet struct {
 	t        *testing.T
 	server   *peer.Server
+	token    string           // what the test itself shows; "" where nobody needs one
 	registry *muster.Registry // the test's own view
 	programs []*program
 }
@@ -59,7 +61,7 @@ type config struct {
 	Calls []string `json:"calls"` // services it calls in turn
 	Every float64  `json:"every"` // seconds between two calls
 
-	Init map[string]any `json:"init,omitempty"` // Python: what eureka_client.init gets besides the address
+	Init map[string]any `json:"init,omitempty"` // Python: what eureka_client.init gets besides the address. Spring: properties
 
 	Registry string            `json:"registry,omitempty"` // Go
 	Service  string            `json:"service,omitempty"`
@@ -100,8 +102,28 @@ func (f *fleet) python(service string, c config) *program {
 		f.t.Fatal(err)
 	}
 	return f.start(service, c, peer.Command{
-		Path: peer.Python(f.t, "eureka"), Args: []string{filepath.Join(root, "test", "interop", "python", "service.py")},
+		Path: peer.Installed(f.t, "eureka"), Args: []string{filepath.Join(root, "test", "interop", "python", "service.py")},
 	})
+}
+
+// spring starts Service.java as an instance of service, its client as it comes but for the intervals. Init may replace properties.
+func (f *fleet) spring(service string, c config) *program {
+	f.t.Helper()
+	c.Port = peer.FreePort(f.t)
+	c.Me = fmt.Sprintf("127.0.0.1:%s:%d", strings.ToLower(service), c.Port) // as Spring makes it, but of the machine's name
+	properties := map[string]any{
+		"spring.application.name": strings.ToLower(service), "server.address": "127.0.0.1", "server.port": c.Port,
+		"eureka.instance.preferIpAddress": true, "eureka.instance.ipAddress": "127.0.0.1", "eureka.instance.instanceId": c.Me,
+		"eureka.client.serviceUrl.defaultZone":             f.server.URL + "/eureka",
+		"eureka.client.registryFetchIntervalSeconds":       int(poll / time.Second),
+		"eureka.instance.leaseRenewalIntervalInSeconds":    int(poll / time.Second),
+		"eureka.instance.leaseExpirationDurationInSeconds": int(duration / time.Second),
+		"logging.level.com.netflix.discovery":              "DEBUG", // where it says what it makes of a delta
+		"logging.level.org.springframework.cloud.netflix":  "DEBUG",
+	}
+	maps.Copy(properties, c.Init)
+	c.Init = properties
+	return f.start(service, c, peer.Command{Path: peer.Installed(f.t, "spring"), Limit: time.Minute})
 }
 
 // golang starts this test binary as an instance of service.
@@ -248,6 +270,9 @@ func gone(_ seen, listed bool) bool    { return !listed }
 func (f *fleet) muster(args ...string) {
 	f.t.Helper()
 	cmd := exec.Command(f.server.Binary, append(args, "--registry", "muster://"+f.server.Addr)...)
+	if f.token != "" {
+		cmd.Env = append(os.Environ(), "MUSTER_TOKEN="+f.token)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		f.t.Fatalf("muster %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

@@ -111,7 +111,7 @@ func record(t *testing.T, target string) *recorder {
 // statusNote carries a registration's status from the request to its line in the log.
 const statusNote = "Recorded-Status"
 
-var registeredStatus = regexp.MustCompile(`"status": "([A-Z_]+)"`)
+var registeredStatus = regexp.MustCompile(`"status": ?"([A-Z_]+)"`)
 
 func (r *recorder) note(line string) {
 	r.mu.Lock()

@@ -196,15 +196,15 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-func TestPythonThatIsNotThereFailsTheTest(t *testing.T) {
-	failed := fails(t, func(f *recorder) { peer.Python(f, "nobody") })
+func TestPeerThatIsNotThereFailsTheTest(t *testing.T) {
+	failed := fails(t, func(f *recorder) { peer.Installed(f, "nobody") })
 	if want := "scripts/peers/nobody"; !strings.Contains(failed, want) {
 		t.Errorf("failure %q, want %q in it", failed, want)
 	}
 }
 
 func TestPythonRunsWithItsPackages(t *testing.T) {
-	out, err := exec.Command(peer.Python(t, "eureka"), "-c", "import importlib.metadata as m; print(m.version('py_eureka_client'))").CombinedOutput()
+	out, err := exec.Command(peer.Installed(t, "eureka"), "-c", "import importlib.metadata as m; print(m.version('py_eureka_client'))").CombinedOutput()
 	if got := strings.TrimSpace(string(out)); err != nil || got != "0.13.2" {
 		t.Errorf("py_eureka_client is %q (%v), want 0.13.2", got, err)
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Python returns the interpreter of the virtual environment of one peer, for example "eureka". The scripts/peers/NAME of the tree say what is in
-// it and install it; an environment that is missing or out of date fails the test with that command.
-func Python(t testing.TB, name string) string {
+// Installed returns what a test starts of one peer: for "eureka" the interpreter of its virtual environment, for "spring" a service. The
+// scripts/peers/NAME of the tree say what it is and install it; a peer that is missing or out of date fails the test with that command.
+func Installed(t testing.TB, name string) string {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
