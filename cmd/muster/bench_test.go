@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ func TestBenchMeasuresAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.put("ORDERS", "mine")
+	before := l.server.Store().Namespaces()
 	res := l.must("bench", "--instances", "50", "--rate", "100", "--duration", "1200ms", "--reads", "5", "--watchers", "2", "--changes", "10", "--max-errors", "1000", "--timeout", "1m")
 	for _, want := range []string{"KIND", "P99.9", "register", "heartbeat", "read", "change", "push", "Server:", "of a processor"} {
 		if !strings.Contains(res.stdout, want) {
@@ -25,6 +27,9 @@ func TestBenchMeasuresAndLeavesNothing(t *testing.T) {
 	}
 	if n := l.server.Store().State().Instances; n != 1 {
 		t.Errorf("%d instances are registered, want the one that was", n)
+	}
+	if after := l.server.Store().Namespaces(); !slices.Equal(after, before) {
+		t.Errorf("namespaces %q, there were %q", after, before)
 	}
 }
 

@@ -37,7 +37,7 @@ func settingKeys(getenv func(string) string) []config.Key {
 		{Name: "serve.probe", Env: "MUSTER_PROBE", Kind: config.List, About: "ask instances whether they are well: [NAMESPACE:]SERVICE=tcp, =http:/path or =grpc, * in names; may be repeated"},
 		{Name: "serve.probe-interval", Env: "MUSTER_PROBE_INTERVAL", Default: "10s", Kind: config.Duration, About: "between two probes of an instance"},
 		{Name: "serve.probe-allow", Env: "MUSTER_PROBE_ALLOW", Kind: config.List, About: "networks to probe in although they are loopback, link-local or metadata addresses, as in 127.0.0.0/8"},
-		{Name: "serve.limits", Env: "MUSTER_LIMITS", About: "limits that differ from the usual: instances, metadata, watchers and requests of each client, total, connections; such as watchers=500,total=2GiB,requests=none; none lifts all"},
+		{Name: "serve.limits", Env: "MUSTER_LIMITS", About: "limits that differ from the usual: instances, metadata, namespaces, watchers and requests of each client, total, connections; such as watchers=500,total=2GiB,requests=none; none lifts all"},
 		{Name: "register.address", Env: "MUSTER_ADDRESS", Default: getenv("POD_IP"), About: "host of URLs that name none; by default POD_IP, else this machine's address on the route to the registry"},
 		{Name: "register.ttl", Env: "MUSTER_TTL", Default: "30s", Kind: config.Duration, About: "how long the instance stays listed without a heartbeat"},
 	}

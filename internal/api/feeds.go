@@ -49,18 +49,18 @@ func (f *feeds) after(namespace string, from nativewire.Position) (*step, bool) 
 	feed := f.of(namespace)
 	if feed == nil {
 		s, ok := f.make(namespace, from)
-		if ok && s.to != from { // so the namespace is one of the store's, whose number is bounded
+		if ok && s.to != from { // so the namespace is one of the store's
 			f.add(namespace, s)
 		}
 		return s, ok
 	}
-	if s := feed.newest.Load(); s.from == from {
+	if s := feed.newest.Load(); s.from == from && f.holds(namespace, s) {
 		return s, true
 	}
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
 	newest := feed.newest.Load()
-	if newest.from == from {
+	if newest.from == from && f.holds(namespace, newest) {
 		return newest, true
 	}
 	s, ok := f.make(namespace, from)
@@ -68,6 +68,16 @@ func (f *feeds) after(namespace string, from nativewire.Position) (*step, bool) 
 		feed.newest.Store(s)
 	}
 	return s, ok
+}
+
+// holds reports whether the step is what leads on from where it begins: position 0, the empty list, is that of every life of a
+// namespace, unlike any other.
+func (f *feeds) holds(namespace string, s *step) bool {
+	if s.from.Seq != 0 {
+		return true
+	}
+	birth, known := f.store.Birth(namespace)
+	return known && s.to.Seq > birth
 }
 
 func (f *feeds) make(namespace string, from nativewire.Position) (*step, bool) {
@@ -90,6 +100,9 @@ func (f *feeds) add(namespace string, first *step) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if name := muster.Fold(namespace); f.feeds[name] == nil {
+		if len(f.feeds) > store.MaxNamespaces {
+			clear(f.feeds) // those of namespaces that are gone are among them; the others are made again
+		}
 		one := new(feed)
 		one.newest.Store(first)
 		f.feeds[name] = one

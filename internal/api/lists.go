@@ -45,7 +45,7 @@ type listed[T any] struct {
 func (a *API) routeLists(api huma.API) {
 	add(a, api, huma.Operation{
 		OperationID: "list-namespaces", Method: http.MethodGet, Path: pathSpaces, Tags: []string{"find"},
-		Summary: "The namespaces that hold or held something", Responses: problems(),
+		Summary: "The namespaces that hold instances or intents", Responses: problems(),
 	}, to(access.Visit), a.listNamespaces)
 	add(a, api, huma.Operation{
 		OperationID: "list-services", Method: http.MethodGet, Path: pathServices, Tags: []string{"find"},

@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Instances   int64 // registered by one payer
 	Metadata    int64 // bytes that the instances of one payer hold
+	Namespaces  int64 // that one payer began, and that still hold something or did a few minutes ago
 	Total       int64 // bytes that all instances hold
 	Watchers    int64 // watch streams and long polls of one payer
 	Requests    int64 // of one payer, per second; twice as many at once
@@ -30,6 +31,7 @@ func Default(memory int64, files uint64) Config {
 	return Config{
 		Instances:   250_000,
 		Metadata:    total / 2 >> 20 << 20,
+		Namespaces:  256,
 		Total:       total,
 		Watchers:    2_000,
 		Requests:    20_000,
@@ -76,6 +78,7 @@ func (c *Config) limits() []limit {
 	return []limit{
 		{"instances", &c.Instances, 0},
 		{"metadata", &c.Metadata, leastMetadata},
+		{"namespaces", &c.Namespaces, 0},
 		{"total", &c.Total, leastTotal},
 		{"watchers", &c.Watchers, 0},
 		{"requests", &c.Requests, 0},

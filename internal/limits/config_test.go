@@ -35,7 +35,7 @@ func TestLimitsAreSetByName(t *testing.T) {
 
 func TestLimitsThatMakeNoSenseAreRefused(t *testing.T) {
 	for text, says := range map[string]string{
-		"watcher=5":            `limit "watcher" is not known; there are connections, instances, metadata, requests, total, watchers`,
+		"watcher=5":            `limit "watcher" is not known; there are connections, instances, metadata, namespaces, requests, total, watchers`,
 		"watchers":             `limit watchers: "" is not a whole number, nor none`,
 		"watchers=-1":          "whole number",
 		"watchers=1GiB":        "whole number",

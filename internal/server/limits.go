@@ -27,5 +27,6 @@ func (s *Server) quota(payer string) []limits.Usage {
 	return []limits.Usage{
 		{Limit: "instances", Used: int64(instances), Most: s.opt.Limits.Instances},
 		{Limit: "metadata", Used: bytes, Most: s.opt.Limits.Metadata},
+		{Limit: "namespaces", Used: int64(s.store.Founded(payer)), Most: s.opt.Limits.Namespaces},
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -14,8 +15,8 @@ const (
 	others   = "_other" // the rest, summed up; no namespace has a name that begins so
 )
 
-// named chooses the namespaces that have series of their own. A choice stands until the process ends, because a counter that
-// moved from one series to another would look like a fall and a rise.
+// named chooses the namespaces that have series of their own. A choice stands as long as the namespace is there, because a counter
+// that moved from one series to another would look like a fall and a rise.
 type named struct {
 	mu    sync.Mutex // guards names
 	names map[string]bool
@@ -29,6 +30,11 @@ func (n *named) split(all []store.NamespaceState) []store.NamespaceState {
 	if n.names == nil {
 		n.names = make(map[string]bool)
 	}
+	there := make(map[string]bool, len(all))
+	for _, s := range all {
+		there[muster.Fold(s.Namespace)] = true
+	}
+	maps.DeleteFunc(n.names, func(name string, _ bool) bool { return !there[name] })
 	var shown, rest []store.NamespaceState
 	for _, s := range all {
 		if n.names[muster.Fold(s.Namespace)] {

@@ -140,7 +140,10 @@ func listen(opt Options) (net.Listener, error) {
 func openStore(opt Options) (*store.Store, error) {
 	so := store.Options{
 		Preserve: opt.Preserve, Log: opt.Log,
-		Quota: store.Quota{Instances: int(opt.Limits.Instances), Bytes: opt.Limits.Metadata, Total: opt.Limits.Total, Each: limits.PerInstance},
+		Quota: store.Quota{
+			Instances: int(opt.Limits.Instances), Bytes: opt.Limits.Metadata, Namespaces: int(opt.Limits.Namespaces),
+			Total: opt.Limits.Total, Each: limits.PerInstance,
+		},
 	}
 	if opt.Data != "" {
 		journal, err := bolt.Open(opt.Data, &bolt.Options{Recover: opt.Recover, Version: opt.Version, Log: opt.Log})

@@ -26,7 +26,7 @@ func (w *scribe) load() error {
 	})
 	w.newest = newest
 	for _, sp := range *s.spaces.Load() {
-		w.written[sp] = sp.seq.Load()
+		sp.written.Store(sp.seq.Load())
 	}
 	return err
 }
@@ -38,7 +38,7 @@ func (s *Store) restore(r *Record) {
 		s.log.Warn("left a record of the journal out", "key", key.String(), "err", err)
 		return
 	}
-	sp, err := s.ensure(key.Namespace)
+	sp, err := s.restored(key.Namespace, r.Payer)
 	if err != nil {
 		s.log.Warn("left a record of the journal out", "key", key.String(), "err", err)
 		return
@@ -76,11 +76,11 @@ func (w *scribe) flush() bool {
 // write brings the journal up to date with one namespace.
 func (w *scribe) write(sp *space) error {
 	s := w.store
-	if sp.seq.Load() == w.written[sp] {
+	if sp.seq.Load() == sp.written.Load() {
 		return nil
 	}
 	clear(w.settled)
-	changes, seq, ok := s.Changes(sp.name, s.epoch, w.written[sp])
+	changes, seq, ok := s.Changes(sp.name, s.epoch, sp.written.Load())
 	if !ok {
 		return w.rewrite(sp)
 	}
@@ -99,11 +99,11 @@ func (w *scribe) write(sp *space) error {
 		if err := s.journal.Write(b); err != nil {
 			return err
 		}
-		w.written[sp] = changes[n-1].Seq
+		sp.written.Store(changes[n-1].Seq)
 		changes = changes[n:]
 		w.between()
 	}
-	w.written[sp] = seq
+	sp.written.Store(seq)
 	return nil
 }
 
@@ -127,7 +127,7 @@ func (w *scribe) rewrite(sp *space) error {
 		b.Replace = false
 		w.between()
 	}
-	w.written[sp] = v.Seq
+	sp.written.Store(v.Seq)
 	return nil
 }
 

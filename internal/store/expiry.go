@@ -26,12 +26,18 @@ func (s *Store) expire() {
 	for {
 		if s.wheel.empty() {
 			s.watchGuards(s.now())
+			var again <-chan time.Time
+			if s.reap(s.now()) {
+				timer.Reset(s.opt.Retention)
+				again = timer.C
+			}
 			select {
 			case <-s.wheel.begun:
-				last = s.now()
+			case <-again:
 			case <-s.ctx.Done():
 				return
 			}
+			last = s.now()
 		}
 		timer.Reset(time.Duration(wheelTick))
 		select {
@@ -49,6 +55,7 @@ func (s *Store) expire() {
 		if now-looked >= int64(time.Second) {
 			looked = now
 			s.watchGuards(now)
+			s.reap(now)
 		}
 		if now-swept >= int64(formLook) {
 			swept = now

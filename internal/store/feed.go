@@ -20,7 +20,8 @@ type Change struct {
 }
 
 // Changes returns what happened in a namespace after since, oldest first, the latest state of each key once, and the number
-// of the newest change. ok is false when the feed does not reach back that far, or was another store's: list again.
+// of the newest change. since 0 is the empty list, from before the namespace came to be. ok is false when the feed does not reach
+// back that far, or was another store's, or the namespace was given back since then: list again.
 func (s *Store) Changes(namespace string, epoch, since uint64) (changes []Change, seq uint64, ok bool) {
 	sp := s.space(namespace)
 	if sp == nil {
@@ -29,10 +30,22 @@ func (s *Store) Changes(namespace string, epoch, since uint64) (changes []Change
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
 	seq = sp.seq.Load()
+	if since == 0 {
+		since = sp.birth
+	}
 	if epoch != s.epoch || since > seq || since < sp.feed.floor {
 		return nil, seq, false
 	}
 	return sp.feed.after(since, s.base), seq, true
+}
+
+// Birth returns what the numbers of a namespace's changes are above, however often the namespace went and came. known is false
+// while there is no such namespace.
+func (s *Store) Birth(namespace string) (seq uint64, known bool) {
+	if sp := s.space(namespace); sp != nil {
+		return sp.birth, true
+	}
+	return 0, false
 }
 
 // ChangesSince returns what happened in a namespace at t or later, as far back as the feed reaches.
@@ -98,8 +111,9 @@ const (
 // place is a key within its namespace, folded.
 type place struct{ service, id string }
 
-func (f *feed) init(retention time.Duration, all *departed) {
+func (f *feed) init(retention time.Duration, birth uint64, all *departed) {
 	f.retention = int64(retention)
+	f.floor, f.newest = birth, birth
 	f.departed = all
 	f.gone = map[place]uint64{}
 }

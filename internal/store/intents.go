@@ -12,8 +12,9 @@ import (
 
 // intents are what operators want, by folded key. They outlive the instances they are about.
 type intents struct {
-	mu    sync.RWMutex // guards byKey; taken after space.mu, held for a map access only
+	mu    sync.RWMutex // guards what follows; taken after space.mu, held for a map access only
 	byKey map[muster.Key]wanted
+	count map[string]int // by folded namespace
 }
 
 // wanted is an intent with its key as it was last written.
@@ -22,7 +23,7 @@ type wanted struct {
 	intent *muster.Intent
 }
 
-func (i *intents) init() { i.byKey = map[muster.Key]wanted{} }
+func (i *intents) init() { i.byKey, i.count = map[muster.Key]wanted{}, map[string]int{} }
 
 func (i *intents) get(key muster.Key) *muster.Intent {
 	i.mu.RLock()
@@ -36,11 +37,28 @@ func (i *intents) get(key muster.Key) *muster.Intent {
 func (i *intents) set(key muster.Key, it *muster.Intent) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	fold := key.Fold()
+	_, there := i.byKey[fold]
+	switch {
+	case it != nil && !there:
+		i.count[fold.Namespace]++
+	case it == nil && there:
+		if i.count[fold.Namespace]--; i.count[fold.Namespace] == 0 {
+			delete(i.count, fold.Namespace)
+		}
+	}
 	if it == nil {
-		delete(i.byKey, key.Fold())
+		delete(i.byKey, fold)
 		return
 	}
-	i.byKey[key.Fold()] = wanted{key, it}
+	i.byKey[fold] = wanted{key, it}
+}
+
+// of returns how many there are in a namespace, by its folded name.
+func (i *intents) of(namespace string) int {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.count[namespace]
 }
 
 func (i *intents) size() int {

@@ -12,10 +12,11 @@ import (
 // Quota limits what one payer may have registered, and what all have together. A zero means no limit. What is there when a
 // quota is set stays, also after a restart; only what would grow beyond it is refused.
 type Quota struct {
-	Instances int   // per payer
-	Bytes     int64 // per payer, of [Record.Size]
-	Total     int64 // of all records, of Record.Size and Each
-	Each      int64 // bytes that Total counts for a record besides: its structs and its places in lists
+	Instances  int   // per payer
+	Bytes      int64 // per payer, of [Record.Size]
+	Namespaces int   // per payer: that it was the first to register something in, until they are given back
+	Total      int64 // of all records, of Record.Size and Each
+	Each       int64 // bytes that Total counts for a record besides: its structs and its places in lists
 }
 
 // ErrQuota is inside the Exhausted error of who has used up a quota of its own, unlike a store or a disk that is full for all.
@@ -36,9 +37,10 @@ type ledger struct {
 
 // account is one payer's.
 type account struct {
-	payer     string // the one copy of the text that its records share
-	instances int
-	bytes     int64
+	payer      string // the one copy of the text that its records share
+	instances  int
+	bytes      int64
+	namespaces int
 }
 
 func (g *ledger) init(q Quota) {
@@ -91,19 +93,53 @@ func (g *ledger) add(r *Record, n int) {
 	if r.Payer == "" {
 		return
 	}
-	a := g.accounts[r.Payer]
-	if a == nil {
-		a = &account{payer: r.Payer}
-		g.accounts[r.Payer] = a
-	}
+	a := g.account(r.Payer)
 	if n > 0 { // one text for all; nobody else has r yet, while whoever is taken off is being read
 		r.Payer = a.payer
 	}
 	a.instances += n
 	a.bytes += int64(n) * int64(r.size)
-	if a.instances == 0 {
-		delete(g.accounts, r.Payer)
+	g.settle(a)
+}
+
+// account is the payer's, made if need be.
+func (g *ledger) account(payer string) *account {
+	a := g.accounts[payer]
+	if a == nil {
+		a = &account{payer: payer}
+		g.accounts[payer] = a
 	}
+	return a
+}
+
+// settle forgets an account with nothing on it.
+func (g *ledger) settle(a *account) {
+	if a.instances == 0 && a.namespaces == 0 {
+		delete(g.accounts, a.payer)
+	}
+}
+
+// found charges a payer for n namespaces more and returns the one copy of its text.
+func (g *ledger) found(payer string, n int) string {
+	if payer == "" {
+		return ""
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.account(payer)
+	a.namespaces += n
+	g.settle(a)
+	return a.payer
+}
+
+// founded is how many namespaces a payer is charged for.
+func (g *ledger) founded(payer string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a := g.accounts[payer]; a != nil {
+		return a.namespaces
+	}
+	return 0
 }
 
 // room says which quota next in place of old would break.

@@ -10,7 +10,6 @@ import (
 type scribe struct {
 	store   *Store
 	newest  uint64              // ID of the newest audit record
-	written map[*space]uint64   // Seq up to which the journal has the records
 	due     time.Time           // when to look for intents whose time has come
 	owed    []Act               // ends of intents that the journal refused; they come before whatever is written next
 	settled map[muster.Key]bool // static records settled since the list being written behind was read, by folded key
@@ -27,7 +26,7 @@ const (
 
 // scribe runs the scribe until the store is closed.
 func (s *Store) scribe() {
-	w := &scribe{store: s, written: map[*space]uint64{}, settled: map[muster.Key]bool{}}
+	w := &scribe{store: s, settled: map[muster.Key]bool{}}
 	if !s.volatile {
 		if err := w.load(); err != nil {
 			s.loadErr = &muster.Error{Op: "load", Code: muster.Internal, Err: err}

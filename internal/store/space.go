@@ -17,7 +17,10 @@ type space struct {
 	name  string // as first written
 	fold  string
 
+	birth   uint64        // what its changes are numbered above: as high as those of every namespace that was given back before
+	founder string        // the payer who is charged for it
 	seq     atomic.Uint64 // of the newest change
+	written atomic.Uint64 // of the newest one in the journal; the scribe's
 	listed  atomic.Int64  // records
 	fixed   atomic.Int64  // of them, the static ones
 	late    atomic.Int64  // of them, those that missed their renewals
@@ -31,12 +34,16 @@ type space struct {
 	counts   [5]int           // records by effective status
 	expected int64            // renewals per 1000 min that the owners promised
 	stale    map[string]*redo // services that changed since the view was built, by folded name
+	emptied  int64            // when the last record went
+	pins     int              // changes under way at the scribe
+	dead     bool             // given back: another space may have the name; guarded by waiting, too
 
 	viewing sync.Mutex // one builds the view at a time
 	view    atomic.Pointer[View]
 
-	waiting sync.Mutex    // guards wake
+	waiting sync.Mutex    // guards wake and waiters; taken after mu
 	wake    chan struct{} // closed at the next change; nil while nobody waits
+	waiters int
 
 	guard guard // self-preservation
 }
@@ -51,17 +58,21 @@ type service struct {
 	labels map[string]string // the last metadata written: most instances of a service share theirs
 }
 
-func newSpace(s *Store, name string) *space {
+func newSpace(s *Store, name string, birth uint64) *space {
 	sp := &space{
 		store:    s,
 		name:     name,
 		fold:     muster.Fold(name),
+		birth:    birth,
+		emptied:  s.now(),
 		services: map[string]*service{},
 		stale:    map[string]*redo{},
 	}
+	sp.seq.Store(birth)
+	sp.written.Store(birth)
 	sp.guard.space = sp
-	sp.feed.init(s.opt.Retention, &s.departed)
-	sp.view.Store(&View{Namespace: name, Epoch: s.epoch})
+	sp.feed.init(s.opt.Retention, birth, &s.departed)
+	sp.view.Store(&View{Namespace: name, Epoch: s.epoch, Seq: birth})
 	return sp
 }
 
@@ -78,22 +89,25 @@ func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
-	sp := s.space(key.Namespace)
-	if sp == nil { // a namespace is not made for nothing
-		next, err := change(nil)
-		if next == nil || err != nil {
-			return nil, err
-		}
-		if err := check(key, next); err != nil {
-			return nil, err
-		}
-		if sp, err = s.ensure(key.Namespace); err != nil {
-			return nil, err
-		}
-	}
 	for {
+		sp := s.space(key.Namespace)
+		if sp == nil { // a namespace is not made for nothing
+			next, err := change(nil)
+			if next == nil || err != nil {
+				return nil, err
+			}
+			if err := check(key, next); err != nil {
+				return nil, err
+			}
+			if sp, err = s.ensure(key.Namespace, next.Payer); err != nil {
+				return nil, err
+			}
+		}
 		rec, changed, lasting, err := sp.update(key, change)
-		if lasting == nil {
+		switch {
+		case err == errGivenBack:
+			continue
+		case lasting == nil:
 			if changed {
 				sp.announce()
 			}
@@ -109,6 +123,9 @@ func (s *Store) Update(key muster.Key, change func(old *Record) (*Record, error)
 func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error)) (rec *Record, changed bool, durable *lasting, err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
+	if sp.dead {
+		return nil, false, nil, errGivenBack
+	}
 	l := sp.lease(key)
 	var old *Record
 	if l != nil {
@@ -128,6 +145,7 @@ func (sp *space) update(key muster.Key, change func(old *Record) (*Record, error
 		}
 	}
 	if !sp.store.volatile && (old.Lasting() || next.Lasting()) {
+		sp.pins++ // until it is made
 		return old, false, &lasting{space: sp, old: old, next: next}, nil
 	}
 	if next == nil {
@@ -294,7 +312,10 @@ func (sp *space) remove(l *lease, expired bool) {
 	if len(svc.leases) == 0 {
 		delete(sp.services, svc.fold)
 	}
-	sp.listed.Add(-1)
+	if sp.listed.Add(-1) == 0 {
+		sp.emptied = sp.store.now()
+		sp.store.wheel.poke()
+	}
 	sp.store.size.Add(-1)
 	if expired {
 		sp.expired.Add(1)
@@ -387,42 +408,4 @@ func shared(s string) string {
 		return ""
 	}
 	return unique.Make(s).Value()
-}
-
-// check says what is wrong with a record that is about to be stored at key.
-func check(key muster.Key, r *Record) error {
-	in := r.Instance
-	switch {
-	case in == nil:
-		return invalid("record %v has no instance", key)
-	case r.Seq != 0:
-		return &muster.Error{Code: muster.Internal, Err: fmt.Errorf("record %v is in the store already; a change needs one made anew or by Next", key)}
-	case in.Key().Fold() != key.Fold():
-		return invalid("instance %v does not belong at %v", in.Key(), key)
-	case r.Static && (r.TTL != 0 || r.Interval != 0):
-		return invalid("%v is static, which has no ttl, and names one of %v", key, max(r.TTL, r.Interval))
-	case !r.Static && (r.TTL <= 0 || r.TTL > MaxTTL):
-		return invalid("ttl %v of %v is not more than 0 and at most %v", r.TTL, key, MaxTTL)
-	case len(r.Wire) > MaxWire:
-		return invalid("%v carries %d bytes of its protocol's own, at most %d are kept", key, len(r.Wire), MaxWire)
-	case len(r.Payer) > maxCredential:
-		return invalid("the payer of %v has %d bytes, at most %d are kept", key, len(r.Payer), maxCredential)
-	case int(in.Status) > int(muster.Down) || int(in.Override) > int(muster.Down):
-		return invalid("%v: %v is not a status", key, max(in.Status, in.Override))
-	}
-	return checkKey(key)
-}
-
-func checkKey(key muster.Key) error {
-	if err := muster.CheckNamespace(key.Namespace); err != nil {
-		return err
-	}
-	if err := muster.CheckService(key.Service); err != nil {
-		return err
-	}
-	return muster.CheckID(key.ID)
-}
-
-func invalid(format string, args ...any) error {
-	return &muster.Error{Code: muster.Invalid, Err: fmt.Errorf(format, args...)}
 }

@@ -39,10 +39,17 @@ func (r *Record) Yields(k muster.Key, static bool) error {
 
 // doLasting hands the change to the scribe and returns the record that is at key then.
 func (s *Store) doLasting(key muster.Key, c *lasting) (*Record, error) {
+	defer c.space.unpin()
 	if _, err := s.do(&act{key: key, lasting: c}); err != nil {
 		return c.old, err
 	}
 	return c.next, nil
+}
+
+func (sp *space) unpin() {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	sp.pins--
 }
 
 // reserve checks that the change still applies and that there is room for it.

@@ -5,11 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +23,7 @@ type Store struct {
 	base     time.Time // every instant inside is nanoseconds since base on the monotonic clock, so a clock set back changes nothing
 	epoch    uint64
 
-	spaces  atomic.Pointer[map[string]*space] // by folded name; copied to add one
+	spaces  atomic.Pointer[map[string]*space] // by folded name; copied to add one or give some back
 	size    atomic.Int64                      // records
 	handles handles
 	wheel   wheel
@@ -44,7 +41,8 @@ type Store struct {
 	flushes  chan chan error // to the scribe: who wants the journal to have everything, and waits for whether it has
 	dirty    chan struct{}   // tells the scribe that there is something to write behind
 
-	mu      sync.Mutex // guards born and adding to spaces
+	mu      sync.Mutex // guards born, high and replacing spaces; taken before space.mu
+	high    uint64     // the newest change of any namespace that was given back
 	born    chan struct{}
 	loaded  chan struct{}
 	failed  chan struct{}           // closed when loading failed
@@ -71,7 +69,7 @@ const DefaultRetention = 3 * time.Minute
 
 // Limits that hold whoever asks.
 const (
-	MaxNamespaces = 4096           // that held something in this life, beside the default one; one more is refused with Exhausted
+	MaxNamespaces = 4096           // that hold something, beside the default one; one more is refused with Exhausted
 	MaxInstances  = 2_000_000      // over all namespaces
 	MaxIntents    = 100_000        // over all namespaces
 	MaxTTL        = 24 * time.Hour // of a record
@@ -171,16 +169,6 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
 // Epoch is the random name of this life of the store, less than 2^52 and never 0. Seqs of different epochs do not compare.
 func (s *Store) Epoch() uint64 { return s.epoch }
 
-// Namespaces returns the namespaces that hold or held something in this life, sorted, as first written.
-func (s *Store) Namespaces() []string {
-	var names []string
-	for sp := range maps.Values(*s.spaces.Load()) {
-		names = append(names, sp.name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // ready refuses work before the journal is loaded and after Close.
 func (s *Store) ready() error {
 	select {
@@ -197,31 +185,8 @@ func (s *Store) ready() error {
 // now is the instant on the store's own clock.
 func (s *Store) now() int64 { return int64(time.Since(s.base)) }
 
-// space returns the namespace's space, or nil when it never held anything. It does not allocate.
+// space returns the namespace's space, or nil when there is none. It does not allocate.
 func (s *Store) space(namespace string) *space { return lookup(*s.spaces.Load(), namespace) }
-
-// ensure returns the namespace's space, making it if need be.
-func (s *Store) ensure(namespace string) (*space, error) {
-	if sp := s.space(namespace); sp != nil {
-		return sp, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := *s.spaces.Load()
-	if sp := lookup(old, namespace); sp != nil {
-		return sp, nil
-	}
-	if len(old) >= MaxNamespaces && !muster.EqualFold(namespace, muster.DefaultNamespace) {
-		return nil, &muster.Error{Code: muster.Exhausted, Err: fmt.Errorf("namespace %q would be number %d, at most %d are kept", namespace, len(old)+1, MaxNamespaces)}
-	}
-	next := maps.Clone(old)
-	sp := newSpace(s, namespace)
-	next[sp.fold] = sp
-	s.spaces.Store(&next)
-	close(s.born)
-	s.born = make(chan struct{})
-	return sp, nil
-}
 
 func closed(op string) error {
 	return &muster.Error{Op: op, Code: muster.Closed, Err: errors.New("the store is closed")}

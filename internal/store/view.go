@@ -59,26 +59,48 @@ func (s *Service) search(id string) int {
 	return sort.Search(len(s.Records), func(i int) bool { return s.Records[i].Instance.ID >= id })
 }
 
-// Wait returns the number of the namespace's newest change as soon as it is greater than since.
+// Wait returns the number of the namespace's newest change as soon as it is greater than since; 0 as soon as there is no such
+// namespace any more, unless since is 0 as in the [View] of one that is not there.
 //
 // Errors: Closed, or ctx.Err().
 func (s *Store) Wait(ctx context.Context, namespace string, since uint64) (seq uint64, err error) {
 	for {
 		sp, born := s.spaceOrBirth(namespace)
-		wake := born
-		if sp != nil {
-			wake = sp.waker()
-			if seq := sp.seq.Load(); seq > since {
-				return seq, nil
-			}
+		switch {
+		case sp != nil:
+			seq, err = sp.wait(ctx, since)
+		case since > 0:
+			return 0, nil
+		default:
+			err = s.await(ctx, born)
 		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return since, ctx.Err()
-		case <-s.ctx.Done():
-			return since, closed("wait")
+		if err != nil || seq > since {
+			return max(seq, since), err
 		}
+	}
+}
+
+// wait waits for one change, unless there is one after since. A space that was given back is not waited for.
+func (sp *space) wait(ctx context.Context, since uint64) (seq uint64, err error) {
+	wake := sp.join()
+	if wake == nil {
+		return 0, nil
+	}
+	defer sp.part()
+	if seq := sp.seq.Load(); seq > since {
+		return seq, nil
+	}
+	return 0, sp.store.await(ctx, wake)
+}
+
+func (s *Store) await(ctx context.Context, wake <-chan struct{}) error {
+	select {
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return closed("wait")
 	}
 }
 
@@ -89,14 +111,24 @@ func (s *Store) spaceOrBirth(namespace string) (*space, <-chan struct{}) {
 	return s.space(namespace), s.born
 }
 
-// waker returns what the next change closes.
-func (sp *space) waker() <-chan struct{} {
+// join returns what the next change closes, and keeps the space until [space.part]; nil when it was given back.
+func (sp *space) join() <-chan struct{} {
 	sp.waiting.Lock()
 	defer sp.waiting.Unlock()
+	if sp.dead {
+		return nil
+	}
+	sp.waiters++
 	if sp.wake == nil {
 		sp.wake = make(chan struct{})
 	}
 	return sp.wake
+}
+
+func (sp *space) part() {
+	sp.waiting.Lock()
+	defer sp.waiting.Unlock()
+	sp.waiters--
 }
 
 // redo says what of a service's list must be made anew.

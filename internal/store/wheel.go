@@ -12,7 +12,7 @@ type wheel struct {
 	slots [wheelSlots]*lease
 	turn  int64 // number of the last slot taken
 	size  int
-	begun chan struct{} // told when the wheel is no longer empty; holds one
+	begun chan struct{} // told when the wheel is no longer empty, or a namespace is; holds one
 }
 
 const (
@@ -28,16 +28,21 @@ func (w *wheel) add(l *lease, at, now int64) {
 	defer w.mu.Unlock()
 	if w.size == 0 {
 		w.turn = now / wheelTick
-		select {
-		case w.begun <- struct{}{}:
-		default:
-		}
+		w.poke()
 	}
 	n := min(max(at/wheelTick+1, w.turn+1), w.turn+wheelSlots-1)
 	slot := &w.slots[n%wheelSlots]
 	l.next = *slot
 	*slot = l
 	w.size++
+}
+
+// poke has whoever waits for the wheel look around.
+func (w *wheel) poke() {
+	select {
+	case w.begun <- struct{}{}:
+	default:
+	}
 }
 
 // take removes and returns what is due now, linked by next.

@@ -247,6 +247,15 @@ func TestFloodOfNamespacesIsBounded(t *testing.T) {
 		return "PUT", fmt.Sprintf("/api/v1/namespaces/flood-%d-%d/services/S/instances/1", conn, k), strings.Replace(body, strings.Repeat("x", 16000), "x", 1)
 	})
 	t.Logf("answered %v", answers)
+	if answers[429] == 0 {
+		t.Errorf("answered %v, want one payer's namespaces beyond its own limit refused", answers)
+	}
+	for i := range 100 {
+		const body = `{"owner":"o","endpoints":[{"scheme":"http","address":"10.0.0.9:1"}]}`
+		if code, text := s.send(t.Context(), s.client("127.0.0.4", 1), "PUT", fmt.Sprintf("/api/v1/namespaces/mine-%d/services/S/instances/1", i), body); code != 200 {
+			t.Fatalf("somebody else's namespace number %d: %d %.300s", i, code, text)
+		}
+	}
 	s.lift(t)
 }
 

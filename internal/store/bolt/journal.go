@@ -83,8 +83,21 @@ func (j *Journal) Write(b store.Batch) error {
 				return err
 			}
 		}
-		return nil
+		return forget(tx, b.Namespace)
 	})
+}
+
+// forget takes out the bucket of a namespace in which nothing is: names come and go.
+func forget(tx *bbolt.Tx, namespace string) error {
+	records, name := tx.Bucket([]byte(recordsBucket)), []byte(muster.Fold(namespace))
+	in := records.Bucket(name)
+	if in == nil {
+		return nil
+	}
+	if k, _ := in.Cursor().First(); k != nil {
+		return nil
+	}
+	return records.DeleteBucket(name)
 }
 
 // putRecord writes a record where it belongs, and takes it out of where it may have been.
