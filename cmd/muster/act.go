@@ -193,7 +193,7 @@ func (a *act) perform(ctx context.Context, store muster.IntentStore, view *muste
 		}
 		return nil
 	}
-	move := moved(view, service, edits)
+	move := moved(view, service, a.c.unsigned(edits))
 	if a.dryRun || !a.yes && (len(edits) > 1 || move.ends()) {
 		if err := a.show(move, edits, true); err != nil {
 			return err

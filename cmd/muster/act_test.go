@@ -221,7 +221,7 @@ func TestUndoLeavesWhatSomebodyElseChanged(t *testing.T) {
 	l.must("disable", "ORDERS", "10.0.0.1:8080")
 	l.must("weight", "ORDERS", "10.0.0.1:8080", "5", "--by", "bob@test")
 	res := l.run("undo")
-	if res.code != exitConflict || !strings.Contains(res.stderr, "since act 1 it was changed again") {
+	if res.code != exitConflict || !strings.Contains(res.stderr, "since act 1 it was changed again, or has ended (act 2 by bob@test (as claimed)): see") {
 		t.Errorf("exit code %d, %s", res.code, res.stderr)
 	}
 	res = l.run("undo", "--by", "eve@test")
@@ -336,8 +336,16 @@ func TestWaitEndsWhenEnoughAreUpOrTheTimeIsOver(t *testing.T) {
 	if res := <-done; res.code != exitOK {
 		t.Errorf("wait for two: exit code %d, %s", res.code, res.stderr)
 	}
-	if res := l.run("wait", "ORDERS", "--for", "3", "--within", "50ms"); res.code != exitTimeout {
-		t.Errorf("wait for three: exit code %d, want %d", res.code, exitTimeout)
+	if res := l.run("wait", "ORDERS", "--for", "3", "--within", "50ms"); res.code != exitTimeout || !strings.Contains(res.stderr, "2 of 2 up within 50ms, 3 wanted") {
+		t.Errorf("wait for three: exit code %d, want %d; %s", res.code, exitTimeout, res.stderr)
+	}
+	l.must("disable", "ORDERS", "--all", "--yes", "--why", "disk")
+	if res := l.run("wait", "ORDERS", "--within", "50ms"); res.code != exitTimeout ||
+		!strings.Contains(res.stderr, "none of 2 up within 50ms, 1 wanted: 2 disabled by ann@test: disk") || !strings.Contains(res.stderr, "0 up of 2 registered, waiting for 1") {
+		t.Errorf("wait for one of two that are disabled: exit code %d, %s", res.code, res.stderr)
+	}
+	if res := l.run("wait", "NOBODY", "--within", "50ms"); res.code != exitTimeout || !strings.Contains(res.stderr, "no instance is registered after 50ms") {
+		t.Errorf("wait for nobody: exit code %d, %s", res.code, res.stderr)
 	}
 	if res := l.run("wait", "NOBODY", "--for", "0"); res.code != exitOK {
 		t.Errorf("wait for none: exit code %d, %s", res.code, res.stderr)

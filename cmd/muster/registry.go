@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,6 +57,33 @@ func (c *cli) warnPlain(raw string) {
 			c.progress("WARNING: the token goes to %s over plain HTTP, where whoever is on the way can read it; musters:// is meant.", h)
 		}
 	}
+}
+
+// unsigned is edits without who makes them, where the registry will know better than this program: who shows a token or a
+// certificate is recorded by its name. A preview says nothing then.
+func (c *cli) unsigned(edits []edit) []edit {
+	if !c.proves() {
+		return edits
+	}
+	out := slices.Clone(edits)
+	for i := range out {
+		out[i].after.By = ""
+	}
+	return out
+}
+
+// proves reports whether this program shows the registry who it is.
+func (c *cli) proves() bool {
+	raw, _, err := c.registryURL()
+	if err != nil {
+		return false
+	}
+	u, err := open.Parse(raw)
+	if err != nil {
+		return false
+	}
+	token, err := u.Token()
+	return err == nil && (token != "" || c.text(tokenKey) != "" || u.Query.Get("cert") != "")
 }
 
 // registryURL is the URL of the registry, secrets included, and the namespace asked for beside it.

@@ -56,7 +56,8 @@ may get traffic (EFFECTIVE) and why not (BECAUSE). Every act prints what changes
 		Example: `  muster serve                                 # a registry on this machine, for Eureka clients too
   muster services                              # what is registered
   muster disable ORDERS 10.0.0.7:8080 --why "bad disk" --for 30m
-  muster undo                                  # take the last act back`,
+  muster undo                                  # take your last act back`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
+	"github.com/muster-go/muster/registry/open"
 )
 
 func (c *cli) tokenCommand() *cobra.Command {
@@ -63,8 +65,12 @@ a DNS name or the common name of a certificate that --client-ca of the server vo
 			if _, err := access.ParseRights(allow); err != nil {
 				return err
 			}
+			namespace, err := c.boundTo(&a)
+			if err != nil {
+				return err
+			}
 			return c.createToken(cmd.Context(), &a, why, nativewire.TokenWish{
-				Name: args[0], Allow: allow, Namespace: c.text("namespace"), Certificate: certificate, Expires: nativewire.Duration(life),
+				Name: args[0], Allow: allow, Namespace: namespace, Certificate: certificate, Expires: nativewire.Duration(life),
 			})
 		},
 	}
@@ -125,7 +131,10 @@ func (c *cli) createToken(ctx context.Context, a *administration, why string, wi
 	held := strings.Join(made.Allow, ", ")
 	if made.Namespace != "" {
 		held += " in namespace " + made.Namespace
-		if from := c.set.values["namespace"].From; !strings.HasPrefix(from, "flag") {
+		switch from := c.set.values["namespace"].From; {
+		case c.text("namespace") == "":
+			held += " (the registry's own; --namespace '' for all)"
+		case !strings.HasPrefix(from, "flag"):
 			held += " (" + from + ")"
 		}
 	}
@@ -150,6 +159,26 @@ func (c *cli) createToken(ctx context.Context, a *administration, why string, wi
 	return nil
 }
 
+// boundTo is the namespace that a token is bound to: the one asked for, else the one that the registry's URL names, where a
+// registry was named. --namespace with nothing in it is every namespace.
+//
+// Errors: Invalid.
+func (c *cli) boundTo(a *administration) (string, error) {
+	asked := c.set.values["namespace"]
+	if a.data != "" || c.set.values["registry"].From == "default" || strings.HasPrefix(asked.From, "flag") || asked.Value != "" {
+		return asked.Value, nil
+	}
+	raw, namespace, err := c.registryURL()
+	if err != nil {
+		return "", err
+	}
+	u, err := open.Parse(raw)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(namespace, strings.TrimSuffix(u.Path, "/")), nil
+}
+
 func (c *cli) listTokens(ctx context.Context, a *administration) error {
 	began := time.Now()
 	var list nativewire.TokenList
@@ -164,10 +193,21 @@ func (c *cli) listTokens(ctx context.Context, a *administration) error {
 	if err := c.print(printed{
 		Value: list,
 		Names: names,
-		Table: func(bool) *table {
-			t := newTable(false, "NAME", "NAMESPACE", "EXPIRES", "LAST USE", "BY", "CREATED", "SHOWN AS", "MAY")
+		Table: func(wide bool) *table {
+			head := []string{"NAME", "NAMESPACE", "EXPIRES", "LAST USE", "BY", "CREATED", "SHOWN AS", "MAY"}
+			if wide {
+				head = append(head, "WHY")
+			}
+			t := newTable(false, head...)
+			if !wide {
+				t.spare = []string{"CREATED", "BY", "SHOWN AS"}
+			}
 			for _, k := range list.Items {
-				t.add(k.Name, orWord(k.Namespace, "all"), expiry(k.Expires), used(k.Used, serves), k.By, k.Created.Local().Format(time.DateOnly), orWord(k.Certificate, "token"), strings.Join(k.Allow, ", "))
+				row := []string{k.Name, orWord(k.Namespace, "all"), expiry(k.Expires), used(k.Used, serves), k.By, k.Created.Local().Format(time.DateOnly), orWord(k.Certificate, "token"), strings.Join(k.Allow, ", ")}
+				if wide {
+					row = append(row, k.Why)
+				}
+				t.add(row...)
 			}
 			return t
 		},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 	"github.com/muster-go/muster/internal/server"
@@ -153,5 +154,55 @@ func TestTokenOverPlainHTTPToAnotherMachineIsWarnedOf(t *testing.T) {
 	res := l.run("services", "--registry", "muster://192.0.2.1:1", "--timeout", "10ms")
 	if !strings.Contains(res.stderr, "WARNING: the token goes to 192.0.2.1:1 over plain HTTP") || strings.Contains(res.stderr, "mst_secret") {
 		t.Errorf("stderr: %s", res.stderr)
+	}
+}
+
+func TestATokenIsBoundToTheNamespaceOfTheRegistrysURL(t *testing.T) {
+	l, dir := guardedLab(t)
+	ops := strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)
+	l.env["MUSTER_TOKEN"] = ops
+	l.env["MUSTER_REGISTRY"] += "/shop"
+	if res := l.must("token", "create", "till", "--allow", "read", "--why", "the tills"); !strings.Contains(res.stderr, "may read in namespace shop (the registry's own;") {
+		t.Errorf("create: %s", res.stderr)
+	}
+	if res := l.must("token", "create", "all", "--allow", "read", "--namespace", ""); strings.Contains(res.stderr, "namespace") {
+		t.Errorf("create for all: %s", res.stderr)
+	}
+	if res := l.must("token", "create", "stock", "--allow", "read", "--namespace", "depot"); !strings.Contains(res.stderr, "may read in namespace depot,") {
+		t.Errorf("create for another: %s", res.stderr)
+	}
+	list := l.must("token", "list", "-o", "wide").stdout
+	if !strings.Contains(list, "WHY") || !strings.Contains(list, "the tills") {
+		t.Errorf("list -o wide has no reasons: %s", list)
+	}
+}
+
+func TestStatusOfATokenBoundToANamespaceShowsThatOne(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "till", "--allow", "read", "--namespace", "shop", "--data", dir).stdout)
+	if out := l.must("status").stdout; !strings.Contains(out, " shop ") || strings.Contains(out, " default ") {
+		t.Errorf("status: %s", out)
+	}
+}
+
+func TestAPreviewDoesNotNameWhomTheServerKnowsBetter(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)
+	l.put("ORDERS", "a", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.1:1"}))
+	l.put("ORDERS", "b", at(muster.Endpoint{Scheme: "http", Address: "10.0.0.2:1"}))
+	if out := l.must("disable", "ORDERS", "a", "--dry-run").stdout; !strings.Contains(out, "disabled\n") {
+		t.Errorf("the preview: %s", out)
+	}
+	if out := l.must("disable", "ORDERS", "a").stdout; !strings.Contains(out, "disabled by token:ops\n") {
+		t.Errorf("what was done: %s", out)
+	}
+}
+
+func TestTheAuditOfABackupSaysWhereItWent(t *testing.T) {
+	l, dir := guardedLab(t)
+	l.must("backup", filepath.Join(t.TempDir(), "monday.db"), "--data", dir)
+	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "ops", "--allow", "admin", "--data", dir).stdout)
+	if out := l.must("audit").stdout; !strings.Contains(out, "over the control socket") {
+		t.Errorf("audit: %s", out)
 	}
 }

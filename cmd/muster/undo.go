@@ -153,12 +153,33 @@ func (a *act) revert(ctx context.Context, store muster.IntentStore, view *muster
 	if revOf(e.before) != revOf(rec.After) {
 		return e, &muster.Error{
 			Op: "undo", Service: rec.Key.Service, Instance: rec.Key.ID, Code: muster.Conflict,
-			Err: fmt.Errorf("since act %d it was changed again, or has ended: see muster audit %s", rec.ID, rec.Key.Service),
+			Err: fmt.Errorf("since act %d it was changed again, or has ended%s: see muster audit %s", rec.ID, a.overtaker(ctx, rec), rec.Key.Service),
 		}
 	}
 	e.after = before(&rec)
 	e.after.By, e.why = a.c.text("by"), cmp.Or(a.why, fmt.Sprintf("undo of act %d", rec.ID))
 	return e, nil
+}
+
+// overtaker names the newest act on the instance of rec, in parentheses; nothing when there is none, or the audit does not say.
+func (a *act) overtaker(ctx context.Context, rec muster.AuditRecord) string {
+	auditor, ok := a.c.open.Driver().(muster.Auditor)
+	if !ok {
+		return ""
+	}
+	newer, err := auditor.Audit(ctx, rec.Key.Service, 0, 100)
+	if err != nil {
+		return ""
+	}
+	for _, n := range newer {
+		if n.ID > rec.ID && n.Key.Fold() == rec.Key.Fold() && (n.Op == "intent" || n.Op == "expired") {
+			if n.Op == "expired" {
+				return fmt.Sprintf(" (act %d, by itself)", n.ID)
+			}
+			return fmt.Sprintf(" (act %d by %s)", n.ID, who(n))
+		}
+	}
+	return ""
 }
 
 // before is the intent to write so that it is as it was before rec. What has ended since gives way once more; what has an end

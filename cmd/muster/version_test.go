@@ -26,6 +26,9 @@ func TestVersionAndStatusShowBothSides(t *testing.T) {
 	if out := l.must("version", "-o", "name").stdout; out != version()+"\n" {
 		t.Errorf("version -o name: %q", out)
 	}
+	if out := l.must("--version").stdout; out != "muster version "+version()+"\n" {
+		t.Errorf("--version: %q", out)
+	}
 	var status statuses
 	if err := json.Unmarshal([]byte(l.must("status", "-o", "json").stdout), &status); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,17 +48,13 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	begun, last := time.Now(), -1
-	up := 0
+	up, listed, why := 0, 0, ""
 	_, err = r.Wait(ctx, service, func(s *muster.Snapshot) bool {
-		up = 0
-		for _, in := range s.Up() {
-			if sel.matches(in) {
-				up++
-			}
-		}
+		chosen := chosenOf(s, sel)
+		up, listed, why = len(chosen.Up()), len(chosen.Instances), whyNotAll(chosen)
 		done := want > 0 && up >= want || want == 0 && up == 0
 		if up != last && !done {
-			c.progress("%d of %d up", up, want)
+			c.progress("%d up of %d registered, waiting for %s", up, listed, orNone(want))
 			last = up
 		}
 		return done
@@ -63,10 +63,40 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 		if v := r.View(); v.Stale != nil {
 			return &muster.Error{Op: "wait", Service: service, Code: muster.Timeout, Err: v.Stale}
 		}
+		return &muster.Error{Op: "wait", Service: service, Code: muster.Timeout, Err: errors.New(waited(up, listed, want, why, within))}
 	}
 	if err != nil {
 		return err
 	}
 	c.progress("%s: %s up after %s", service, count(up, "instance"), short(time.Since(begun)))
 	return nil
+}
+
+// chosenOf is the part of a list that sel names; of a service that is not listed an empty one.
+func chosenOf(s *muster.Snapshot, sel *selector) *muster.Snapshot {
+	if s == nil {
+		return &muster.Snapshot{}
+	}
+	out := *s
+	out.Instances = slices.DeleteFunc(slices.Clone(s.Instances), func(in *muster.Instance) bool { return !sel.matches(in) })
+	return &out
+}
+
+// waited says what a wait that found no end saw last.
+func waited(up, listed, want int, why string, within time.Duration) string {
+	switch {
+	case want == 0:
+		return fmt.Sprintf("%d of %d still up after %s", up, listed, short(within))
+	case listed == 0:
+		return fmt.Sprintf("no instance is registered after %s", short(within))
+	}
+	return fmt.Sprintf("%s of %d up within %s, %d wanted%s", orNone(up), listed, short(within), want, after(": ", why))
+}
+
+// orNone writes a number of instances.
+func orNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return strconv.Itoa(n)
 }

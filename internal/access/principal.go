@@ -65,6 +65,9 @@ func (p *Principal) may(a Act) bool {
 	return p.rights.grant(a)
 }
 
+// Namespace is the only namespace in which the principal may do anything; "" is every one that its rights reach.
+func (p *Principal) Namespace() string { return p.namespace }
+
 // String is what the audit calls proven: "token:deploy", "cert:orders.example", "local:1000"; "" is anonymous.
 func (p *Principal) String() string { return p.name }
 

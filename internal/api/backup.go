@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -87,8 +88,16 @@ func (a *API) auditBackup(r *http.Request, p *access.Principal) error {
 		return invalid("Muster-By has %d bytes, at most 256 of UTF-8 are allowed", len(by))
 	}
 	return a.store.Record(muster.AuditRecord{
-		Op: "backup", Key: muster.Key{Namespace: muster.DefaultNamespace}, Proven: p.String(), Claimed: by, Detail: "to " + r.RemoteAddr,
+		Op: "backup", Key: muster.Key{Namespace: muster.DefaultNamespace}, Proven: p.String(), Claimed: by, Detail: destination(r),
 	})
+}
+
+// destination is where a backup goes, for the audit.
+func destination(r *http.Request) string {
+	if _, _, err := net.SplitHostPort(r.RemoteAddr); err != nil {
+		return "over the control socket" // which has no address
+	}
+	return "to " + r.RemoteAddr
 }
 
 // steady writes to a client that must take each piece in time.

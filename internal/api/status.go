@@ -75,6 +75,9 @@ func (a *API) confine(st *store.State, p *access.Principal) {
 			st.Preserving, st.Why = true, n.Why
 		}
 	}
+	if own := p.Namespace(); own != "" && len(st.Namespaces) == 0 && reads(p, own) { // it holds nothing yet
+		st.Namespaces = []store.NamespaceState{{Namespace: own}}
+	}
 	if st.Journal != "" {
 		st.Journal = "the journal does not have everything" // which file, is not everybody's matter
 	}
