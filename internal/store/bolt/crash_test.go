@@ -31,6 +31,8 @@ func play(role string) int {
 	case "upgrade":
 		after, _ := time.ParseDuration(os.Getenv("MUSTER_BOLT_TEST_AFTER")) // none: never
 		err = upgradeAndDie(dir, os.Getenv("MUSTER_BOLT_TEST_STEP"), after)
+	case "recover in no room":
+		err = recoverInNoRoom(dir)
 	case "start in no room":
 		err = startInNoRoom(dir)
 	case "upgrade in no room":

@@ -80,3 +80,12 @@ func TestAFirstStartOnAFullDiskLeavesNothing(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
+
+// A recovery that fails must not leave a directory without a file: the next start would begin with nothing, without a word.
+func TestARecoveryOnAFullDiskLeavesTheDamagedFile(t *testing.T) {
+	t.Parallel()
+	out, err := helper(t, t.Context(), "recover in no room", t.TempDir()).Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}

@@ -138,7 +138,7 @@ func startInNoRoom(dir string) error {
 			return fmt.Errorf("in %d bytes: %v; want exhausted, with the file's name", room, err)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-			return fmt.Errorf("in %d bytes: %v are left over, %w", room, left, err)
+			return fmt.Errorf("in %d bytes: %v are left over (%v)", room, left, err)
 		}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
 			return err
@@ -149,4 +149,30 @@ func startInNoRoom(dir string) error {
 		return fmt.Errorf("with room again: %w", err)
 	}
 	return j.Close()
+}
+
+// recoverInNoRoom starts with recovery on a damaged file, where what can be read of it has no room.
+func recoverInNoRoom(dir string) error {
+	path := filepath.Join(dir, bolt.File)
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		return err
+	}
+	was, err := limitFiles(0)
+	if err != nil {
+		return err
+	}
+	if _, err := bolt.Open(dir, &bolt.Options{Recover: true}); !errors.Is(err, muster.Exhausted) {
+		return fmt.Errorf("with recovery: %v; want exhausted", err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		return err
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != bolt.File {
+		return fmt.Errorf("%v are left over (%v); want the damaged file in its place", left, err)
+	}
+	if _, err := bolt.Open(dir, nil); muster.CodeOf(err) != muster.Internal {
+		return fmt.Errorf("the next start: %v; want that the file is damaged", err)
+	}
+	return nil
 }
