@@ -106,7 +106,8 @@ func (f *fleet) python(service string, c config) *program {
 	})
 }
 
-// spring starts Service.java as an instance of service, its client as it comes but for the intervals. Init may replace properties.
+// spring starts Service.java as an instance of service, its client as it comes but for the intervals. Init may replace properties; nil
+// takes one away.
 func (f *fleet) spring(service string, c config) *program {
 	f.t.Helper()
 	c.Port = peer.FreePort(f.t)
@@ -122,6 +123,7 @@ func (f *fleet) spring(service string, c config) *program {
 		"logging.level.org.springframework.cloud.netflix":  "DEBUG",
 	}
 	maps.Copy(properties, c.Init)
+	maps.DeleteFunc(properties, func(_ string, value any) bool { return value == nil })
 	c.Init = properties
 	return f.start(service, c, peer.Command{Path: peer.Installed(f.t, "spring"), Limit: time.Minute})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,30 +16,36 @@ import (
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/registry/open"
+	"github.com/muster-go/muster/test/peer"
 )
 
-// Spring Cloud's client takes the token in its URL; it needs no other change, and no class of its own.
+// Spring Cloud's client takes the token in its URL; it needs no other change, and no class of its own. Its properties are those of
+// docs/spring.md.
 func TestSpringShowsATokenInItsURL(t *testing.T) {
 	t.Parallel()
-	f := guardedFleet(t, "read", "register:STOCK", "register:BILLS", "operate:STOCK")
+	f := guardedFleet(t, "read", "register:ORDERS", "register:BILLS", "operate:ORDERS")
 	wire := record(t, f.server.URL)
-	stock := f.spring("STOCK", config{Init: map[string]any{
-		"eureka.client.serviceUrl.defaultZone": showing(f.token, wire.URL),
-		"eureka.instance.metadataMap.colour":   "grün",
+	orders := f.spring("ORDERS", config{Init: map[string]any{
+		"spring.config.location": "file:" + documented(t), "MUSTER_HOST": strings.TrimPrefix(wire.URL, "http://"), "MUSTER_TOKEN": f.token,
+		"spring.application.name": nil, "eureka.client.serviceUrl.defaultZone": nil, "eureka.instance.preferIpAddress": nil, // are in that
+		"eureka.instance.metadataMap.colour": "grün",
 	}})
-	base := "http://127.0.0.1:" + strconv.Itoa(stock.config.Port)
+	base := "http://127.0.0.1:" + strconv.Itoa(orders.config.Port)
 
-	f.awaitEverywhere(20*time.Second, "up", stock, up)
-	in := f.registry.Snapshot("STOCK").Instance(stock.config.Me)
+	f.awaitEverywhere(20*time.Second, "up", orders, up)
+	in := f.registry.Snapshot("ORDERS").Instance(orders.config.Me)
 	if len(in.Endpoints) != 1 || in.Endpoints[0].String() != base || in.Metadata["colour"] != "grün" {
 		t.Errorf("it is registered at %v with %v, want %s and the colour grün", in.Endpoints, in.Metadata, base)
+	}
+	if in.Zone != "a" || in.Version != "1.4.2" || in.Weight == nil || *in.Weight != 20 {
+		t.Errorf("it is in zone %q, of version %q and weight %v, want those of docs/spring.md", in.Zone, in.Version, in.Effective().Weight)
 	}
 	var listed struct {
 		Application struct {
 			Instance []struct{ StatusPageURL, HealthCheckURL, HomePageURL string }
 		}
 	}
-	if err := json.Unmarshal([]byte(f.get("/eureka/apps/STOCK")), &listed); err != nil {
+	if err := json.Unmarshal([]byte(f.get("/eureka/apps/ORDERS")), &listed); err != nil {
 		t.Fatal(err)
 	}
 	if got := listed.Application.Instance; len(got) != 1 || got[0].StatusPageURL != base+"/actuator/info" || got[0].HealthCheckURL != base+"/actuator/health" {
@@ -49,37 +57,37 @@ func TestSpringShowsATokenInItsURL(t *testing.T) {
 	if n := f.metric("muster_renewals_total", "") - renewals; n < 3 {
 		t.Errorf("%v renewals in %v, want one a second", n, springTTL+slack)
 	}
-	f.awaitEverywhere(time.Second, "still up", stock, up)
+	f.awaitEverywhere(time.Second, "still up", orders, up)
 
 	bills, err := f.registry.Register(t.Context(), muster.Instance{Service: "BILLS", Endpoints: []muster.Endpoint{{Scheme: "http", Address: "127.0.0.1:9"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, poll+slack, "its DiscoveryClient to name BILLS", func() bool {
-		return up(stock.newest()["BILLS"][bills.Instance().ID], true)
+	peer.Await(t, poll+slack, "its DiscoveryClient to name BILLS", func() bool {
+		return up(orders.newest()["BILLS"][bills.Instance().ID], true)
 	})
 
-	f.muster("disable", "STOCK", stock.config.Me, "--why", "interop")
-	await(t, poll+slack, "it to see itself out of service", func() bool {
-		_, offered := stock.newest()["STOCK"][stock.config.Me]
-		return stock.status() == "OUT_OF_SERVICE" && !offered // its client offers what is up alone
+	f.muster("disable", "ORDERS", orders.config.Me, "--why", "interop", "--yes")
+	peer.Await(t, poll+slack, "it to see itself out of service", func() bool {
+		_, offered := orders.newest()["ORDERS"][orders.config.Me]
+		return orders.status() == "OUT_OF_SERVICE" && !offered // its client offers what is up alone
 	})
 	pass(springTTL) // its heartbeats say UP all the time
-	f.muster("enable", "STOCK", stock.config.Me)
-	f.awaitEverywhere(poll+slack, "up again", stock, up)
-	if got := stock.status(); got != "UP" {
+	f.muster("enable", "ORDERS", orders.config.Me)
+	f.awaitEverywhere(poll+slack, "up again", orders, up)
+	if got := orders.status(); got != "UP" {
 		t.Errorf("it sees itself as %s after it was enabled, want UP", got)
 	}
 
-	if code := stock.Stop(); code != 143 { // the JVM's, for SIGTERM
+	if code := orders.Stop(); code != 143 { // the JVM's, for SIGTERM
 		t.Errorf("it ended with %d, want 143", code)
 	}
-	await(t, time.Second, "the registry to be without it", func() bool {
-		_, listed := viewOf(f.registry.View().Table)["STOCK"][stock.config.Me]
+	peer.Await(t, time.Second, "the registry to be without it", func() bool {
+		_, listed := viewOf(f.registry.View().Table)["ORDERS"][orders.config.Me]
 		return !listed
 	})
 	said := slices.DeleteFunc(wire.requests(), func(r string) bool { return strings.HasPrefix(r, "GET ") || strings.HasPrefix(r, "PUT ") })
-	want := []string{"POST /eureka/apps/STOCK UP 204", "POST /eureka/apps/STOCK DOWN 204", "DELETE /eureka/apps/STOCK/" + stock.config.Me + " 200"}
+	want := []string{"POST /eureka/apps/ORDERS UP 204", "POST /eureka/apps/ORDERS DOWN 204", "DELETE /eureka/apps/ORDERS/" + orders.config.Me + " 200"}
 	if !slices.Equal(said, want) {
 		t.Errorf("it sent %q, want %q", said, want)
 	}
@@ -100,7 +108,7 @@ func TestSpringWithoutTheRightStaysOut(t *testing.T) {
 		{"STOCK", revoked, "401"}, // and one that is no more
 	} {
 		p := f.spring(c.service, config{Init: map[string]any{"eureka.client.serviceUrl.defaultZone": showing(c.token, f.server.URL)}})
-		await(t, 20*time.Second, c.service+" to be answered "+c.code+", and to log that", func() bool {
+		peer.Await(t, 20*time.Second, c.service+" to be answered "+c.code+", and to log that", func() bool {
 			return f.metric("muster_requests_total", `code="`+c.code+`",face="eureka"`) > 2 &&
 				strings.Contains(p.Log(), "Request execution failure with status code "+c.code)
 		})
@@ -148,19 +156,19 @@ func TestSpringFollowsDeltasInAMixedFleet(t *testing.T) {
 			}
 			come = append(come, reg)
 		}
-		await(t, poll+slack, "Spring to see those that came and are up", func() bool { return orders.sees("ADS-", (len(come)+1)/2) })
+		peer.Await(t, poll+slack, "Spring to see those that came and are up", func() bool { return orders.sees("ADS-", (len(come)+1)/2) })
 		first := come[0].Instance()
-		f.muster("disable", first.Service, first.ID, "--why", "interop")
-		await(t, poll+slack, "Spring to see one less", func() bool { return orders.sees("ADS-", (len(come)+1)/2-1) })
+		f.muster("disable", first.Service, first.ID, "--why", "interop", "--yes")
+		peer.Await(t, poll+slack, "Spring to see one less", func() bool { return orders.sees("ADS-", (len(come)+1)/2-1) })
 		f.muster("enable", first.Service, first.ID)
 		for _, reg := range come {
 			if err := reg.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		await(t, poll+slack, "Spring to see that they went", func() bool { return orders.sees("ADS-", 0) })
+		peer.Await(t, poll+slack, "Spring to see that they went", func() bool { return orders.sees("ADS-", 0) })
 	}
-	await(t, 20*time.Second, "every side to have called", func() bool {
+	peer.Await(t, 20*time.Second, "every side to have called", func() bool {
 		calls := 0
 		for _, p := range f.programs {
 			calls += len(of("call", p.book()))
@@ -191,13 +199,36 @@ func TestSpringFollowsDeltasInAMixedFleet(t *testing.T) {
 	pass(springTTL)
 	f.awaitEverywhere(time.Second, "still up", orders, up)
 	registered := wire.count("POST /eureka/apps/ORDERS UP 204")
-	f.muster("deregister", orders.service, orders.config.Me)
-	await(t, poll+slack, "it to register again after a heartbeat that is not known", func() bool {
+	f.muster("deregister", orders.service, orders.config.Me, "--yes")
+	peer.Await(t, poll+slack, "it to register again after a heartbeat that is not known", func() bool {
 		return wire.count("POST /eureka/apps/ORDERS UP 204") > registered
 	})
 	f.awaitEverywhere(poll+slack, "up once more", orders, up)
 	orders.Stop()
 	f.awaitEverywhere(poll+slack, "gone", orders, gone)
+}
+
+// documented writes the application.yml of docs/spring.md to a file.
+func documented(t *testing.T) (path string) {
+	t.Helper()
+	root, err := peer.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(root, "docs", "spring.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(page), "```yaml\n")
+	text, _, ended := strings.Cut(text, "```\n")
+	if !found || !ended {
+		t.Fatal("docs/spring.md has no block of yaml")
+	}
+	path = filepath.Join(t.TempDir(), "application.yml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // status returns what Spring's client last heard of its own status.

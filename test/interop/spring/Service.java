@@ -62,9 +62,8 @@ public class Service {
 	public static void main(String[] args) throws IOException {
 		Config config = json.readValue(args[0], Config.class);
 		new SpringApplicationBuilder(Service.class)
-			.properties(config.init())
 			.initializers(context -> ((GenericApplicationContext) context).registerBean(Config.class, () -> config))
-			.run();
+			.run(config.init().entrySet().stream().map(each -> "--" + each.getKey() + "=" + each.getValue()).toArray(String[]::new));
 	}
 
 	Service(Config config, DiscoveryClient discovery, EurekaClient eureka, RestTemplate http) {
