@@ -103,7 +103,7 @@ func (h health) await(ctx context.Context, within time.Duration) error {
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() == nil { // else the check was cut off, which says nothing
+		if end, _ := ctx.Deadline(); ctx.Err() == nil && time.Now().Before(end) { // else the check was cut off, which says nothing
 			last = errors.New(probe.Clean(err.Error(), 4*probe.MaxBecause))
 		}
 		select {

@@ -150,6 +150,15 @@ func TestRegisterEndsWithItsCommand(t *testing.T) {
 	}
 }
 
+func TestRegisterOfACommandThatEndsAtOnceSaysThatItNeverWas(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	p := l.program(nil, "register", "ORDERS", "--url", "http://"+freeAddr(t), "--", "/bin/sh", "-c", "exit 0")
+	if code := p.code(t); code != exitOK || !strings.Contains(p.out.String(), "never registered") {
+		t.Errorf("exit code %d, %s", code, p.out.String())
+	}
+}
+
 func TestRegisterHandsInterruptOnAsInterrupt(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -209,6 +218,9 @@ func TestRegisterWaitsForARegistryThatIsDown(t *testing.T) {
 	await(t, "the word that it is not registered yet", func() bool { return strings.Contains(p.out.String(), "healthy, but not registered yet") })
 	again := newLabWith(t, server.Options{Listen: at})
 	await(t, "the registration", func() bool { return again.up(addr) })
+	if out := p.out.String(); strings.Count(out, "connection refused") != 1 {
+		t.Errorf("it says more than once that nobody answers:\n%s", out)
+	}
 	p.Process.Signal(syscall.SIGTERM)
 	if code := p.code(t); code != 7 {
 		t.Errorf("exit code %d, want the command's 7", code)
@@ -254,7 +266,7 @@ func TestRegisterRefusesWhatCannotBe(t *testing.T) {
 		{"odd text", append([]string{"register", "ORDERS", "--url", "http://:1", "-l", "k=\xff"}, "--", "/bin/sh", "-c", "echo it ran"), exitUsage, "UTF-8"},
 		{"odd health", append([]string{"register", "ORDERS", "--url", "http://:1", "--health", "soon"}, run...), exitUsage, "--health"},
 		{"no such program", []string{"register", "ORDERS", "--url", "http://:1", "--", "/nowhere/program"}, exitFailed, "no such file"},
-		{"never healthy", append([]string{"register", "ORDERS", "--url", "http://" + addr, "--health", "/unhealthy", "--within", "400ms"}, run...), exitTimeout, "503"},
+		{"never healthy", append([]string{"register", "ORDERS", "--url", "http://" + addr, "--health", "/unhealthy", "--within", "2s"}, run...), exitTimeout, "503"},
 		{"dies first", []string{"register", "ORDERS", "--url", "http://" + addr, "--", "/bin/sh", "-c", "exit 3"}, 3, "exit status 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

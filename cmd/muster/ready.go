@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,33 +18,41 @@ import (
 )
 
 func (c *cli) readyCommand() *cobra.Command {
-	return &cobra.Command{
+	var listen string
+	cmd := &cobra.Command{
 		Use:   "ready",
 		Short: "Say whether the server on this machine takes requests",
 		Long: `Asks the muster serve of this machine, or of this container, whether it takes requests: its data are loaded, and
-it does not stop. It is found by the settings that serve has (MUSTER_LISTEN), and no token is needed.
+it does not stop. It is found by the settings that serve has (MUSTER_LISTEN), or by --listen for a server that was started with
+that flag; whether it speaks TLS is found out. No token is needed.
 
 This is the health check of a container in which there is neither a shell nor curl.`,
 		Example: `  muster ready
-  MUSTER_LISTEN=:9000 muster ready`,
+  MUSTER_LISTEN=:9000 muster ready
+  muster ready --listen 10.0.0.5:8761`,
 		Args: none,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.ready(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.ready(cmd.Context(), listen) },
 	}
+	cmd.Flags().StringVar(&listen, "listen", "", "address that the server listens on; without it what serve would (MUSTER_LISTEN)")
+	return cmd
 }
 
-func (c *cli) ready(ctx context.Context) error {
-	host, port, err := net.SplitHostPort(c.text("serve.listen"))
+func (c *cli) ready(ctx context.Context, listen string) error {
+	listen = cmp.Or(listen, c.text("serve.listen"))
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return usage("serve.listen is %q; host:port is meant, such as 127.0.0.1:8761", c.text("serve.listen"))
+		return usage("the address is %q; host:port is meant, such as 127.0.0.1:8761", listen)
 	}
-	scheme := "http"
-	if c.text("serve.tls-cert") != "" {
-		scheme = "https"
-	}
-	url := scheme + "://" + net.JoinHostPort(nearby(host), port) + "/readyz"
+	at := net.JoinHostPort(nearby(host), port) + "/readyz"
 	ctx, cancel := context.WithTimeout(ctx, c.duration("timeout"))
 	defer cancel()
-	said, err := askReady(ctx, url)
+	said, err := askReady(ctx, "https://"+at)
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+		said, err = askReady(ctx, "http://"+at)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w; where it listens is said by --listen or MUSTER_LISTEN", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -47,11 +47,27 @@ func TestReadySaysWhetherRequestsAreTaken(t *testing.T) {
 		t.Errorf("something else: exit code %d, %q", code, errs)
 	}
 	s.Close()
-	if code, _, _ := readyAt("127.0.0.1:" + port); code != exitUnreachable {
-		t.Errorf("nobody: exit code %d, want %d", code, exitUnreachable)
+	if code, _, errs := readyAt("127.0.0.1:" + port); code != exitUnreachable || !strings.Contains(errs, "--listen or MUSTER_LISTEN") {
+		t.Errorf("nobody: exit code %d, want %d: %q", code, exitUnreachable, errs)
 	}
 	if code, _, _ := readyAt("nonsense"); code != exitUsage {
 		t.Errorf("no address: exit code %d, want %d", code, exitUsage)
+	}
+}
+
+// The server may have its certificate, and its address, from flags that ready never sees.
+func TestReadyFindsOutWhetherTheServerSpeaksTLS(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	plain, sealed := httptest.NewServer(handler), httptest.NewTLSServer(handler)
+	defer plain.Close()
+	defer sealed.Close()
+	for _, s := range []*httptest.Server{plain, sealed} {
+		var out, errs bytes.Buffer
+		env := map[string]string{"HOME": "/nonexistent", "MUSTER_LISTEN": "127.0.0.1:1"}
+		args := []string{"ready", "--listen", s.Listener.Addr().String()}
+		if code := run(context.Background(), args, strings.NewReader(""), &out, &errs, func(k string) string { return env[k] }); code != exitOK || out.String() != "ok\n" {
+			t.Errorf("%s: exit code %d, %s%s", s.URL, code, &out, &errs)
+		}
 	}
 }
 

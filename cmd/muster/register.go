@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -185,7 +186,7 @@ func (c *cli) register(ctx context.Context, in muster.Instance, f registerFlags,
 	if in.Endpoints, err = withAddress(in.Endpoints, c.text("register.address")); err != nil {
 		return err
 	}
-	c.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	c.log = slog.New(&said{Handler: slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}), registered: new(atomic.Bool)})
 	r, err := c.registry(&muster.Options{TTL: c.duration("register.ttl"), Drain: -1}) // draining is stop's, so that a dead command is gone at once
 	if err != nil {
 		return err
@@ -283,6 +284,9 @@ func (w *wrapped) run(ctx context.Context, r *muster.Registry, in muster.Instanc
 			w.c.progress("Another process has registered %s; this one goes on without being listed.", reg.Instance().Key())
 		case <-w.process.ended:
 			cancel()
+			if reg == nil {
+				w.c.progress("The command ended before it was healthy; it was never registered.")
+			}
 			return w.end(reg)
 		}
 	}

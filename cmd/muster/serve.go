@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/probe"
 	"github.com/muster-go/muster/internal/server"
@@ -91,9 +89,6 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	s, err := server.Open(opt)
-	if errors.Is(err, muster.Internal) && !opt.Recover {
-		err = fmt.Errorf("%w; with recovery means: muster serve --recover", err)
-	}
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}

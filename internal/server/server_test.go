@@ -270,8 +270,8 @@ func TestDamagedDataAreRefusedOrPutAside(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "muster.db"), []byte(strings.Repeat("damage", 4096)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.Open(server.Options{Listen: "127.0.0.1:0", Data: dir}); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Fatalf("got %v, want an error that names %s", err, dir)
+	if _, err := server.Open(server.Options{Listen: "127.0.0.1:0", Data: dir}); err == nil || strings.Count(err.Error(), dir) != 1 || strings.Count(err.Error(), "muster serve --recover") != 1 {
+		t.Fatalf("got %v, want an error that names %s, and what to do, once", err, dir)
 	}
 	s, c := start(t, server.Options{Data: dir, Recover: true})
 	if res, body := get(t, c, s.URL()+"/readyz"); res.StatusCode != 200 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -152,6 +153,12 @@ func (w *scribe) between() {
 		w.settle(a)
 	default:
 	}
+}
+
+// lost says what the journal will not have when the store is closed now.
+func (t *trouble) lost() error {
+	return fmt.Errorf("%w; what was registered or left since %s is not written: who lives is back with its next heartbeat, and what operators were told is done is kept",
+		t.err, t.since.UTC().Format(time.RFC3339))
 }
 
 // trouble notes that the journal refused, and logs it once.

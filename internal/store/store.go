@@ -130,7 +130,7 @@ func (s *Store) Close() error {
 		s.work.Wait()
 		s.closed = s.journal.Close()
 		if t := s.trouble.Load(); t != nil {
-			s.closed = errors.Join(t.err, s.closed)
+			s.closed = errors.Join(t.lost(), s.closed)
 		}
 	})
 	return s.closed

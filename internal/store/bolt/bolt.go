@@ -21,6 +21,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -278,7 +279,7 @@ func (j *Journal) explain(op string, err error) error {
 	case errors.Is(err, errGone):
 		advice = "put it back, or start this program anew; until then nothing can be written so that it lasts"
 	case errors.Is(err, errDamaged):
-		code, advice = muster.Internal, "restore a copy of it, or start once with recovery, which moves it aside and keeps what can still be read"
+		code, advice = muster.Internal, "restore a copy of it, or start once with recovery (muster serve --recover), which moves it aside and keeps what can still be read"
 	case full(err):
 		code, advice = muster.Exhausted, "the disk is full or a limit on file sizes is reached; make room"
 	case errors.Is(err, fs.ErrPermission):
@@ -289,5 +290,14 @@ func (j *Journal) explain(op string, err error) error {
 	if advice != "" {
 		advice = " (" + advice + ")"
 	}
-	return &muster.Error{Op: op + " journal", Code: code, Err: fmt.Errorf("%s: %w%s", j.path, err, advice)}
+	return &muster.Error{Op: op + " journal", Code: code, Err: fmt.Errorf("%s: %w%s", j.path, nameless{err, j.path}, advice)}
 }
+
+// nameless is an error whose text leaves out the path of the file, which is told before it.
+type nameless struct {
+	err  error
+	path string
+}
+
+func (n nameless) Error() string { return strings.ReplaceAll(n.err.Error(), " "+n.path+":", ":") }
+func (n nameless) Unwrap() error { return n.err }

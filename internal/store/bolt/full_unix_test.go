@@ -49,8 +49,8 @@ func writeUntilFull(dir string) error {
 			stored++
 		}
 	}
-	if !errors.Is(err, muster.Exhausted) || !strings.Contains(err.Error(), filepath.Join(dir, bolt.File)) {
-		return fmt.Errorf("after %d intents: %v; want exhausted with the file's name", stored, err)
+	if !errors.Is(err, muster.Exhausted) || strings.Count(err.Error(), filepath.Join(dir, bolt.File)) != 1 {
+		return fmt.Errorf("after %d intents: %v; want exhausted with the file's name, once", stored, err)
 	}
 	if s.Intent(full(stored).Instance.Key()) != nil || len(s.Intents("prod")) != stored {
 		return errors.New("an intent that was refused is visible")
