@@ -14,6 +14,7 @@ import (
 
 // Whoever says "Connection: close" would otherwise see a connection that is reset instead of the answer.
 func TestWhoSendsTooMuchHearsOfIt(t *testing.T) {
+	t.Parallel()
 	f := newFace(t, api.Options{})
 	s := httptest.NewServer(f.api)
 	t.Cleanup(s.Close)

@@ -253,6 +253,7 @@ func TestPollingClientStaysInStep(t *testing.T) {
 
 // A list that is put together from blocks kept from before must equal one made at once, whatever came and went.
 func TestListsFromKeptBlocksEqualNewOnes(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, store.Options{})
 	r := rand.New(rand.NewPCG(1, 2))
 	for step := range 10 {

@@ -14,6 +14,7 @@ import (
 // A change in a large list makes the block anew that it falls into. Blocks get their length also when instances come one by one, each
 // a service of its own at the end of the list.
 func TestOneChangeMakesOneBlockAnew(t *testing.T) {
+	t.Parallel()
 	st, err := store.Open(store.Options{})
 	if err != nil {
 		t.Fatal(err)

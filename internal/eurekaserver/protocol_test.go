@@ -363,6 +363,7 @@ func TestPythonsRequestsOnTheSocket(t *testing.T) {
 
 // Case 9, on the socket: what is announced as too long is refused without being read.
 func TestHugeBodyIsRefusedUnread(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, store.Options{})
 	srv := httptest.NewServer(b.server)
 	defer srv.Close()

@@ -17,6 +17,7 @@ import (
 
 // python-eureka-client sends "Connection: close" with each request; it would otherwise see a connection that is reset.
 func TestWhoSendsTooMuchHearsOfIt(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, store.Options{})
 	s := httptest.NewServer(b.server)
 	t.Cleanup(s.Close)

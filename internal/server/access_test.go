@@ -21,6 +21,7 @@ import (
 
 // TestEveryRouteLetsInWhomTheMatrixNames sends every row of testdata/access as everybody.
 func TestEveryRouteLetsInWhomTheMatrixNames(t *testing.T) {
+	t.Parallel()
 	who, rows := readMatrix(t)
 	g := newGuests(t)
 	<-time.After(time.Until(g.over))

@@ -142,6 +142,7 @@ func TestRotatedCertificateIsUsedByNewConnections(t *testing.T) {
 
 // As Kubernetes does it: a link to a directory that changes as a whole, noticed without a signal.
 func TestSwappedLinkIsNoticed(t *testing.T) {
+	t.Parallel()
 	ca := pki.New(t, "ca")
 	dir := t.TempDir()
 	for n, name := range []string{"one", "two"} {

@@ -43,6 +43,7 @@ func ask(t *testing.T, c *http.Client, method, url, body string) (*http.Response
 const instance = `{"endpoints":[{"scheme":"http","address":"10.0.0.7:8080"}],"owner":"o","ttl":"1m"}`
 
 func TestTooManyRequestsAreRefusedInTheFormOfEachFace(t *testing.T) {
+	t.Parallel()
 	s, c := start(t, server.Options{Limits: limits.Config{Requests: 5}})
 	put(t, s.Store(), muster.Instance{Service: "ORDERS", ID: "a"})
 	until := func(method, path string) (*http.Response, string) {
@@ -204,6 +205,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // Watch streams wait for changes for hours; that must not count as work, nor hold up those who read.
 func TestStreamsHoldNoTurn(t *testing.T) {
+	t.Parallel()
 	s, c := start(t, server.Options{})
 	for range 300 { // more than may be worked on at one time, on any machine with fewer than ten processors
 		req := request(t, s.URL()+"/api/v1/namespaces/default/watch")
