@@ -76,35 +76,32 @@ func (w *scribe) flush() bool {
 
 // write brings the journal up to date with one namespace.
 func (w *scribe) write(sp *space) error {
-	s := w.store
-	if sp.seq.Load() == sp.written.Load() {
-		return nil
-	}
-	clear(w.settled)
-	changes, seq, ok := s.Changes(sp.name, s.epoch, sp.written.Load())
-	if !ok {
-		return w.rewrite(sp)
-	}
-	for len(changes) > 0 {
+	for end := sp.seq.Load(); sp.written.Load() < end; {
+		clear(w.settled)
+		changes, seq, ok := sp.changesUpTo(writeChunk, sp.written.Load())
+		if !ok {
+			return w.rewrite(sp)
+		}
 		n := fits(len(changes), func(i int) *Record { return changes[i].Record })
+		if n < len(changes) {
+			seq = changes[n-1].Seq
+		}
 		b := Batch{Namespace: sp.name}
 		for _, c := range changes[:n] {
-			switch {
-			case w.settled[c.Key.Fold()]: // the journal has something newer; what followed that is in the next list
-			case c.Record != nil:
+			if c.Record != nil {
 				b.Put = append(b.Put, c.Record)
-			default:
+			} else {
 				b.Delete = append(b.Delete, c.Key)
 			}
 		}
-		if err := s.journal.Write(b); err != nil {
-			return err
+		if n > 0 {
+			if err := w.store.journal.Write(b); err != nil {
+				return err
+			}
 		}
-		sp.written.Store(changes[n-1].Seq)
-		changes = changes[n:]
+		sp.written.Store(seq)
 		w.between()
 	}
-	sp.written.Store(seq)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"sort"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,22 @@ func (s *Store) Changes(namespace string, epoch, since uint64) (changes []Change
 	if epoch != s.epoch || since > seq || since < sp.feed.floor {
 		return nil, seq, false
 	}
-	return sp.feed.after(since, s.base), seq, true
+	return sp.feed.after(since, s.base, math.MaxInt), seq, true
+}
+
+// changesUpTo is Changes, but of the oldest most changes alone: who has missed a million of them must not keep writers out while they are
+// listed.
+func (sp *space) changesUpTo(most int, since uint64) (changes []Change, seq uint64, ok bool) {
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	if since < sp.feed.floor {
+		return nil, 0, false
+	}
+	seq = sp.seq.Load()
+	if changes = sp.feed.after(since, sp.store.base, most); len(changes) == most {
+		seq = changes[most-1].Seq
+	}
+	return changes, seq, true
 }
 
 // Birth returns what the numbers of a namespace's changes are above, however often the namespace went and came. known is false
@@ -56,7 +72,7 @@ func (s *Store) ChangesSince(namespace string, t time.Time) (changes []Change, s
 	}
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
-	return sp.feed.after(sp.feed.before(int64(t.Sub(s.base))), s.base), sp.seq.Load()
+	return sp.feed.after(sp.feed.before(int64(t.Sub(s.base))), s.base, math.MaxInt), sp.seq.Load()
 }
 
 // feed is what changed in a namespace, oldest first: one entry per key, the latest. A later change to a key clears the entry
@@ -235,8 +251,8 @@ func (f *feed) before(t int64) uint64 {
 	return max(seq, f.floor)
 }
 
-// after returns the changes after since.
-func (f *feed) after(since uint64, base time.Time) []Change {
+// after returns the changes after since, the oldest most of them.
+func (f *feed) after(since uint64, base time.Time, most int) []Change {
 	chunks := f.chunks[f.chunkAfter(since):]
 	if len(chunks) == 0 {
 		return nil
@@ -250,7 +266,7 @@ func (f *feed) after(since uint64, base time.Time) []Change {
 			n++
 		}
 	}
-	out := make([]Change, 0, n)
+	out := make([]Change, 0, min(n, most))
 	for _, c := range chunks {
 		news := c.entries[from:c.n]
 		from = 0
@@ -266,7 +282,9 @@ func (f *feed) after(since uint64, base time.Time) []Change {
 				ch.Removed = e.record
 				ch.Expired = e.what == expired
 			}
-			out = append(out, ch)
+			if out = append(out, ch); len(out) == most {
+				return out
+			}
 		}
 	}
 	return out
