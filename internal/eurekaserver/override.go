@@ -41,7 +41,7 @@ func (s *Server) setStatus(w http.ResponseWriter, r *http.Request, rt route) {
 	if standing(rec.Instance) == want {
 		return
 	}
-	if err := s.audit(r, rt.who, rec, "override", "status override "+want.String()); err != nil {
+	if err := s.audit(r, rt, rec, "override", "status override "+want.String()); err != nil {
 		answerError(w, r, err)
 		return
 	}
@@ -73,7 +73,7 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 	if rec.Instance.Override == muster.Unknown {
 		return
 	}
-	if err := s.audit(r, rt.who, rec, "override", "status override removed"); err != nil {
+	if err := s.audit(r, rt, rec, "override", "status override removed"); err != nil {
 		answerError(w, r, err)
 		return
 	}
@@ -82,13 +82,20 @@ func (s *Server) deleteStatus(w http.ResponseWriter, r *http.Request, rt route) 
 	}
 }
 
-// mayChange refuses to change a static instance, which an operator put there, to who may not operate.
+// mayChange refuses to change what did not come by Eureka's REST, such as a static instance, to who may not operate.
 //
 // Errors: a *[access.Refusal].
 func mayChange(rt route, rec *store.Record) error {
-	if !rec.Static {
+	if !rec.Static && rec.Instance.Owner == "" {
 		return nil
 	}
+	return rt.mayOperate()
+}
+
+// mayOperate refuses an operator's act to who may only register.
+//
+// Errors: a *[access.Refusal].
+func (rt *route) mayOperate() error {
 	return rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app})
 }
 
@@ -119,16 +126,20 @@ func (s *Server) override(key muster.Key, override, want muster.Status, dirty in
 // operator names who does something, as the native API has it.
 const operator = "Muster-By"
 
-// audit records what somebody does to an instance, before it is done.
+// audit records what an operator does to an instance, before it is done. Who may only register speaks for the instance, in its status
+// as in its registration: that is no operator's act, and could fill the audit as often as the instance likes.
 //
 // Errors: Exhausted, Unavailable, Closed.
-func (s *Server) audit(r *http.Request, who *access.Principal, rec *store.Record, op, detail string) error {
+func (s *Server) audit(r *http.Request, rt route, rec *store.Record, op, detail string) error {
+	if rt.mayOperate() != nil {
+		return nil
+	}
 	from, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		from = r.RemoteAddr
 	}
 	return s.store.Record(muster.AuditRecord{
-		Op: op, Key: rec.Instance.Key(), Proven: who.String(), Claimed: claimed(r.Header), Detail: detail + ", over eureka from " + from,
+		Op: op, Key: rec.Instance.Key(), Proven: rt.who.String(), Claimed: claimed(r.Header), Detail: detail + ", over eureka from " + from,
 	})
 }
 

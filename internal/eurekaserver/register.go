@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/muster-go/muster"
-	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/eurekawire"
 	"github.com/muster-go/muster/internal/store"
 )
@@ -125,13 +124,13 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	if rec.Instance.Owner != "" {
-		if err := rt.who.May(access.Act{Verb: access.Operate, Namespace: rt.namespace, Service: rt.app}); err != nil {
+		if err := rt.mayOperate(); err != nil {
 			answerError(w, r, err)
 			return
 		}
 	}
 	if rec.Instance.Owner != "" || r.Header.Get(operator) != "" {
-		if err := s.audit(r, rt.who, rec, "deregister", "was "+rec.Instance.Status.String()); err != nil {
+		if err := s.audit(r, rt, rec, "deregister", "was "+rec.Instance.Status.String()); err != nil {
 			answerError(w, r, err)
 			return
 		}

@@ -47,7 +47,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request, rt route) {
 }
 
 // adopt takes over the override that a peer reports for an instance of which it knows more. Anybody who may register the service can
-// call itself a peer, so that it is recorded as every override is.
+// call itself a peer, so that it may change what it could change without, and is recorded as every override is.
 // Source: Netflix eureka, AbstractInstanceRegistry.storeOverriddenStatusIfRequired.
 func (s *Server) adopt(r *http.Request, rt route, rec *store.Record) {
 	if !replicated(r) {
@@ -58,7 +58,7 @@ func (s *Server) adopt(r *http.Request, rt route, rec *store.Record) {
 	if err != nil || want == muster.Unknown || want == rec.Instance.Override {
 		return
 	}
-	if s.audit(r, rt.who, rec, "override", "status override "+want.String()+", as of a peer") != nil {
+	if mayChange(rt, rec) != nil || s.audit(r, rt, rec, "override", "status override "+want.String()+", as of a peer") != nil {
 		return
 	}
 	_ = s.override(rec.Instance.Key(), want, rec.Instance.Status, 0) // the answer is 404 in any case

@@ -2,6 +2,7 @@ package eurekaserver_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/muster-go/muster"
 	"github.com/muster-go/muster/internal/access"
@@ -48,17 +49,37 @@ func TestStaticInstanceIsChangedByOperatorsAlone(t *testing.T) {
 	}
 }
 
-func TestOverrideOfWhoSaysToBeAPeerIsAudited(t *testing.T) {
-	b, guest := newGuarded(t, "register:ORDERS")
-	in := ordinary("ORDERS", "o1")
-	in.LastDirty = 5
-	b.register(in, "Authorization", guest)
-	b.want(404, "PUT", "/eureka/apps/ORDERS/o1?lastDirtyTimestamp=6&overriddenstatus=OUT_OF_SERVICE", "Authorization", guest, "x-netflix-discovery-replication", "true")
-	if rec := b.store.Get(muster.Key{Namespace: "default", Service: "ORDERS", ID: "o1"}); rec.Instance.Override != muster.OutOfService {
-		t.Errorf("the override is %v", rec.Instance.Override)
+func TestOverrideIsAuditedOfOperatorsAndNotOfTheInstance(t *testing.T) {
+	for rights, audited := range map[string]int{"operate": 3, "register:ORDERS": 0} {
+		b, guest := newGuarded(t, "register:ORDERS", rights)
+		in := ordinary("ORDERS", "o1")
+		in.LastDirty = 5
+		b.register(in, "Authorization", guest)
+		b.want(200, "PUT", "/eureka/apps/ORDERS/o1/status?value=OUT_OF_SERVICE", "Authorization", guest, "Muster-By", "ann")
+		b.want(200, "DELETE", "/eureka/apps/ORDERS/o1/status?value=UP", "Authorization", guest)
+		b.want(404, "PUT", "/eureka/apps/ORDERS/o1?lastDirtyTimestamp=6&overriddenstatus=OUT_OF_SERVICE", "Authorization", guest, "x-netflix-discovery-replication", "true")
+		if rec := b.store.Get(muster.Key{Namespace: "default", Service: "ORDERS", ID: "o1"}); rec.Instance.Override != muster.OutOfService {
+			t.Errorf("%s: the override is %v", rights, rec.Instance.Override)
+		}
+		all, err := b.store.Audit("default", "ORDERS", 0, 10)
+		if err != nil || len(all) != audited || audited > 0 && (all[0].Op != "override" || all[0].Proven != "token:guest") {
+			t.Errorf("%s: the audit has %+v, %v; want %d overrides by token:guest", rights, all, err, audited)
+		}
 	}
-	all, err := b.store.Audit("default", "ORDERS", 0, 10)
-	if err != nil || len(all) != 1 || all[0].Op != "override" || all[0].Proven != "token:guest" {
-		t.Errorf("the audit has %+v, %v; want one override by token:guest", all, err)
+}
+
+func TestStatusOfWhatEurekaDidNotRegisterIsAnOperatorsToChange(t *testing.T) {
+	b, guest := newGuarded(t, "register")
+	key := muster.Key{Namespace: "default", Service: "MAIL", ID: "m1"}
+	if _, err := b.store.Update(key, func(*store.Record) (*store.Record, error) {
+		return &store.Record{TTL: time.Minute, Instance: &muster.Instance{
+			Namespace: "default", Service: "MAIL", ID: "m1", Owner: "o", Status: muster.Up, Endpoints: []muster.Endpoint{{Scheme: "http", Address: "10.0.0.9:25"}},
+		}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.want(403, "PUT", "/eureka/apps/MAIL/m1/status?value=OUT_OF_SERVICE", "Authorization", guest)
+	if rec := b.store.Get(key); rec.Instance.Override != muster.Unknown {
+		t.Errorf("the override is %v", rec.Instance.Override)
 	}
 }
