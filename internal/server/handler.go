@@ -31,20 +31,25 @@ func (s *Server) handler() http.Handler {
 	m.denied = s.door.Denied
 	m.registry.MustRegister(newRefusals(s.limits))
 	s.certs.register(m.registry)
+	ofNative := counter{refuse: api.Refuse, watch: api.IsWatch, beat: api.IsHeartbeat, act: api.IsAct}
+	ofEureka := counter{refuse: eurekaserver.Refuse, beat: eurekaserver.IsHeartbeat, act: eurekaserver.IsAct}
 	sw := &mounts{
-		native: m.count(native, t.charge(api.Refuse, api.New(s.store, api.Options{Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status, Limits: s.limitStatus, MaxHeld: s.limits.Bodies()}))),
-		eureka: m.count(eureka, t.charge(eurekaserver.Refuse, eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
+		native: m.count(native, t.charge(ofNative, api.New(s.store, api.Options{
+			Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status,
+			Limits: s.limitStatus, MaxHeld: s.limits.Bodies(),
+		}))),
+		eureka: m.count(eureka, t.charge(ofEureka, eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
 	}
 	own := http.NewServeMux()
 	for _, p := range s.ownPages(m) {
 		page := p.behind(s.door)
 		if p.act != nil { // who asks whether the server lives must hear it
-			page = t.charge(refuse, page)
+			page = t.charge(counter{refuse: refuse}, page)
 		}
 		own.Handle("GET "+p.path, m.count(p.face, page))
 		own.Handle(p.path, m.count(p.face, http.HandlerFunc(onlyRead)))
 	}
-	own.Handle("/", m.count(pages, t.charge(refuse, http.HandlerFunc(nothingHere))))
+	own.Handle("/", m.count(pages, t.charge(counter{refuse: refuse}, http.HandlerFunc(nothingHere))))
 	sw.own = own
 	return bounded(hostCheck{next: sw, hosts: s.opt.Hosts})
 }

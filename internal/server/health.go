@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/muster-go/muster/internal/access"
@@ -17,6 +18,7 @@ type health struct {
 	certs    *certificates
 	probes   *probes
 	stopping <-chan struct{}
+	last     *lastReport
 }
 
 // live is 200 as long as the process answers: restarting it would help nothing that this can see.
@@ -46,8 +48,41 @@ type healthReport struct {
 	Why    []string `json:"why,omitempty"`
 }
 
+// healthFor is how long a report stands: anybody may ask, and it takes a look at every namespace.
+const healthFor = time.Second
+
+// lastReport is the report made last.
+type lastReport struct {
+	mu   sync.Mutex // guards what follows; held while one is made, for all who ask meanwhile
+	at   time.Time
+	out  healthReport
+	code int
+}
+
 // report says in words what an operator should look at, to those who may read the server. It is 503 only when ready is.
 func (h health) report(w http.ResponseWriter, r *http.Request, _ *access.Principal) {
+	out, code := h.latest()
+	if _, err := h.door.Allow(r, access.Act{Verb: access.Read}); err != nil {
+		out.Why = nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(out) // the asker may be gone
+}
+
+// latest is a report that is no older than healthFor. What it says while the store loads is not kept.
+func (h health) latest() (healthReport, int) {
+	h.last.mu.Lock()
+	defer h.last.mu.Unlock()
+	if h.last.code != http.StatusOK || time.Since(h.last.at) >= healthFor {
+		h.last.out, h.last.code = h.look()
+		h.last.at = time.Now()
+	}
+	return h.last.out, h.last.code
+}
+
+func (h health) look() (healthReport, int) {
 	st := h.store.State()
 	out, code := healthReport{Status: "UP"}, http.StatusOK
 	if !st.Loaded {
@@ -72,13 +107,7 @@ func (h health) report(w http.ResponseWriter, r *http.Request, _ *access.Princip
 	if len(out.Why) > 0 && code == http.StatusOK {
 		out.Status = "DEGRADED"
 	}
-	if _, err := h.door.Allow(r, access.Act{Verb: access.Read}); err != nil {
-		out.Why = nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(out) // the asker may be gone
+	return out, code
 }
 
 func plainText(w http.ResponseWriter, code int, text string) {

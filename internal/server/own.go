@@ -19,7 +19,7 @@ type ownPage struct {
 
 // ownPages are all of them.
 func (s *Server) ownPages(m *metrics) []ownPage {
-	h := health{store: s.store, door: s.door, certs: s.certs, probes: s.probes, stopping: s.stopping}
+	h := health{store: s.store, door: s.door, certs: s.certs, probes: s.probes, stopping: s.stopping, last: new(lastReport)}
 	metrics, page := m.handler(), newPage(s.store, s.opt.Version, s.exposed())
 	return []ownPage{
 		{path: "/livez", face: ops, serve: h.live},

@@ -23,22 +23,28 @@ type toll struct {
 // refuser writes an error as a face does.
 type refuser func(http.ResponseWriter, *http.Request, error)
 
-// charge is next for those who pay; refuse is the face's.
-func (t toll) charge(refuse refuser, next http.Handler) http.Handler {
+// counter is what a face says of its requests, by its own routes. Without watch, beat and act it is of pages that are only read.
+type counter struct {
+	refuse           refuser
+	watch, beat, act func(*http.Request) bool
+}
+
+// charge is next for those who pay.
+func (t toll) charge(c counter, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		account, wrong := t.account(r)
-		class := classOf(r)
+		class := c.class(r)
 		if err := t.limits.Enter(account, class, r.ContentLength); err != nil {
-			t.refuse(w, r, err, refuse)
+			t.refuse(w, r, err, c.refuse)
 			return
 		}
 		if wrong != nil {
 			t.limits.Leave(account, r.ContentLength)
-			refuse(w, r, wrong)
+			c.refuse(w, r, wrong)
 			return
 		}
 		if class == limits.Read {
-			t.read(w, r, account, refuse, next)
+			t.read(w, r, account, c, next)
 			return
 		}
 		defer t.limits.Leave(account, r.ContentLength)
@@ -55,12 +61,12 @@ func (t toll) charge(refuse refuser, next http.Handler) http.Handler {
 }
 
 // read serves a request that reads: in turn, and no longer counted once it has become a stream.
-func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, refuse refuser, next http.Handler) {
+func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, c counter, next http.Handler) {
 	v := &visit{ResponseWriter: w, limits: t.limits, account: a, body: r.ContentLength, inside: true}
 	defer v.end()
-	if v.stream = isWatch(r.URL.Path); v.stream {
+	if v.stream = c.watch != nil && c.watch(r); v.stream {
 		if err := t.limits.Watch(a); err != nil {
-			t.refuse(w, r, err, refuse)
+			t.refuse(w, r, err, c.refuse)
 			return
 		}
 		defer t.limits.Unwatch(a)
@@ -68,20 +74,12 @@ func (t toll) read(w http.ResponseWriter, r *http.Request, a *limits.Account, re
 	if v.stream && strings.Contains(r.URL.RawQuery, "wait=") {
 		v.leave() // a long poll waits before it writes
 	} else if err := t.limits.Turn(r.Context(), a); err != nil {
-		t.refuse(w, r, err, refuse)
+		t.refuse(w, r, err, c.refuse)
 		return
 	} else {
 		v.working = true
 	}
 	next.ServeHTTP(v, r)
-}
-
-// isWatch reports whether the path is a watch's, which its namespace may not end: other paths may end as it does, in the name of a
-// service or an instance, and those do work that has to wait for its turn.
-func isWatch(path string) bool {
-	namespace, ok := strings.CutPrefix(path, "/api/v1/namespaces/")
-	namespace, ends := strings.CutSuffix(namespace, "/watch")
-	return ok && ends && !strings.Contains(namespace, "/")
 }
 
 // account is who pays for a request: the principal, or of somebody anonymous the address. When what the request shows is wrong the
@@ -127,25 +125,15 @@ func (t toll) refuse(w http.ResponseWriter, r *http.Request, err error, write re
 
 func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
-// classOf tells what a request does from its method and how its path ends; what is wrong with it is the face's matter.
-func classOf(r *http.Request) limits.Class {
-	path := r.URL.Path
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
+// class tells what a request does from its method and its route; what is wrong with it is the face's matter.
+func (c counter) class(r *http.Request) limits.Class {
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions:
 		return limits.Read
-	case http.MethodDelete:
+	case c.beat != nil && c.beat(r):
+		return limits.Beat
+	case c.act != nil && c.act(r):
 		return limits.Act
-	case http.MethodPost:
-		if strings.HasSuffix(path, "/heartbeats") {
-			return limits.Beat
-		}
-	case http.MethodPut:
-		switch {
-		case strings.HasSuffix(path, "/status"), strings.HasSuffix(path, "/intent"), strings.HasSuffix(path, "/override"):
-			return limits.Act
-		case !strings.HasPrefix(path, "/api/") && !strings.HasSuffix(path, "/metadata"):
-			return limits.Beat // Eureka's
-		}
 	}
 	return limits.Registration
 }

@@ -50,7 +50,7 @@ func BenchmarkToll(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		h    http.Handler
-	}{{"without", face}, {"with", toll{s.door, s.limits}.charge(nil, face)}} {
+	}{{"without", face}, {"with", toll{s.door, s.limits}.charge(counter{}, face)}} {
 		b.Run(c.name, func(b *testing.B) {
 			w := idle{http.Header{}}
 			b.ReportAllocs()
