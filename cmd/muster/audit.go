@@ -73,8 +73,11 @@ func (c *cli) audit(ctx context.Context, service string, before uint64, limit in
 		Names: names,
 		Table: func(wide bool) *table {
 			t := newTable(false, "ID", "AT", "OP", "SERVICE", "INSTANCE", "WHO", "BEFORE", "AFTER", "WHY")
+			if !wide {
+				t.spare = []string{"BEFORE", "OP"}
+			}
 			for _, rec := range records {
-				at := rec.At.Local().Format("01-02 15:04:05")
+				at := rec.At.Local().Format(time.RFC3339)
 				if wide {
 					at = rec.At.UTC().Format(time.RFC3339Nano)
 				}

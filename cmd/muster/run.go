@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,7 @@ may get traffic (EFFECTIVE) and why not (BECAUSE). Every act prints what changes
 		}
 	}
 	root.AddCommand(exitCodesHelp())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
 	root.SetFlagErrorFunc(wrongFlag)
 	strictHelp(root)
 	completions(root, c)
@@ -115,6 +117,9 @@ func (c *cli) commands() map[string][]*cobra.Command {
 		groupOther: {c.configCommand(), c.tokenCommand(), c.versionCommand()},
 	}
 }
+
+// helpWidth is how wide help is at most, in columns.
+const helpWidth = 80
 
 // report says on stderr what went wrong and returns the exit code.
 func (c *cli) report(cmd *cobra.Command, err error) int {

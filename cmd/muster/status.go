@@ -69,6 +69,7 @@ func (c *cli) status(ctx context.Context) error {
 
 func statusTable(answers []answer) *table {
 	t := newTable(false, "SERVER", "VERSION", "UP FOR", "NAMESPACE", "SERVICES", "INSTANCES", "UP", "LATE", "HEARTBEATS/MIN", "EXPECTED", "SELF-PRESERVATION", "JOURNAL")
+	t.spare = []string{"VERSION", "EXPECTED", "SERVICES", "HEARTBEATS/MIN", "UP FOR"} // -o json has them
 	for _, a := range answers {
 		if a.Err != nil {
 			t.add(a.Server, "", "", "", "", "", "", "", "", "", "", "does not answer")

@@ -183,3 +183,43 @@ func TestSentencesOfATableAreWrappedToTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestListsFitATerminalOfEightyColumns(t *testing.T) {
+	l := newLab(t)
+	l.put("ORDERS", "10.0.0.1:8080")
+	l.put("ORDERS", "10.0.0.2:8080")
+	l.env["NO_COLOR"] = "1"
+	l.must("weight", "ORDERS", "10.0.0.1:8080", "5", "--why", "it is slow")
+	for _, command := range []string{"status", "audit", "version"} {
+		stdout, user := terminal(t)
+		if err := unix.IoctlSetWinsize(int(user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+			t.Fatal(err)
+		}
+		var errs output
+		if code := run(t.Context(), []string{command}, strings.NewReader(""), stdout, &errs, func(name string) string { return l.env[name] }); code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", command, code, errs.String())
+		}
+		buf := make([]byte, 8<<10)
+		n, err := user.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(buf[:n]), "\n")
+		if width := cellWidth(strings.TrimRight(head, "\r")); width > 80 {
+			t.Errorf("%s is %d columns wide: %s", command, width, buf[:n])
+		}
+	}
+}
+
+func TestHelpIsEightyColumnsWide(t *testing.T) {
+	l := newLab(t)
+	l.env["HOME"] = "/root" // the default of --data is one word and cannot be broken
+	for _, command := range []string{"serve", "register"} {
+		_, flags, _ := strings.Cut(l.must(command, "--help").stdout, "\nFlags:\n")
+		for line := range strings.SplitSeq(flags, "\n") {
+			if cellWidth(line) > 80 {
+				t.Errorf("%s --help has %d columns: %s", command, cellWidth(line), line)
+			}
+		}
+	}
+}

@@ -57,6 +57,7 @@ func (c *cli) versions(ctx context.Context) error {
 		Names: []string{v.Version},
 		Table: func(bool) *table {
 			t := newTable(false, "PROGRAM", "VERSION", "COMMIT", "DATA FORMAT", "GO", "OS", "ARCH")
+			t.spare = []string{"GO", "COMMIT"}
 			t.add("this", v.Version, fmt.Sprintf("%.12s", v.Commit), strconv.Itoa(v.Format), v.Go, v.OS, v.Arch)
 			for _, s := range v.Servers {
 				t.add(s.Server, s.Version, "", "", "", "", "")
