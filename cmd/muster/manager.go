@@ -97,7 +97,15 @@ func (c *cli) serveManaged(ctx context.Context, s *server.Server, log *slog.Logg
 		return errors.Join(err, s.Close())
 	}
 	if m == nil {
-		defer c.reloadOnHangup(s)()
+		if s.Secure() {
+			defer c.reloadOnHangup(s)()
+			return s.Serve(ctx)
+		}
+		if !signal.Ignored(syscall.SIGHUP) { // nohup's stay ignored
+			var stop context.CancelFunc
+			ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+			defer stop()
+		}
 		return s.Serve(ctx)
 	}
 	hangups := make(chan os.Signal, 1)

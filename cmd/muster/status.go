@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-go/muster"
-	"github.com/muster-go/muster/internal/access"
 	"github.com/muster-go/muster/internal/nativewire"
 )
 
@@ -175,8 +174,8 @@ func (c *cli) tellAccessOf(a answer) {
 			c.say("%s: the certificate's files cannot be used, the pair from before is kept: %s", a.Server, cert.Trouble)
 		}
 	}
-	if may := a.Status.Anonymous; !onLoopback(a.Server) && may != "" && may != access.None.String() {
-		c.say("%s: whoever reaches it may %s without a token (--anonymous %s)", a.Server, map[string]string{"read": "read everything", "all": "register and govern"}[may], may)
+	if may := a.Status.Anonymous; a.Status.Exposed { // as the server sees it: it may be reached under other addresses than this one
+		c.say("%s: it can be reached from other machines, and whoever reaches it may %s without a token (--anonymous %s)", a.Server, map[string]string{"read": "read everything", "all": "register and govern"}[may], may)
 	}
 }
 

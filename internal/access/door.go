@@ -155,15 +155,20 @@ func lookup(b *book, headers []string) (p *Principal, name, why string) {
 	return p, p.name, ""
 }
 
-// certified looks up the names of a certificate that was verified: URIs before DNS names before the common name, without ASCII case
+// certified looks up the names of a certificate that was verified: URIs before DNS names, and the common name of
+// one that has no other name of any kind (RFC 6125, section 6.4.4), without ASCII case
 // alone: to fold more would let other letters pass for those of a token's name (U+212A for k). Who shows one without
 // a token of that name is anonymous, and hears that it was seen.
 func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 	names := make([]string, 0, len(leaf.URIs)+len(leaf.DNSNames)+1)
+	named := len(leaf.URIs)+len(leaf.DNSNames)+len(leaf.IPAddresses)+len(leaf.EmailAddresses) > 0
 	for _, u := range leaf.URIs {
 		names = append(names, u.String())
 	}
-	names = append(append(names, leaf.DNSNames...), leaf.Subject.CommonName)
+	names = append(names, leaf.DNSNames...)
+	if !named {
+		names = append(names, leaf.Subject.CommonName)
+	}
 	for _, name := range names {
 		p := b.byCert[muster.Fold(name)]
 		if p == nil || name == "" {
@@ -183,7 +188,7 @@ func (d *Door) certified(leaf *x509.Certificate, b *book) (*Principal, error) {
 		return p, nil
 	}
 	bare := *d.anonymous
-	bare.shown = cmp.Or(append(names, "without a name")...)
+	bare.shown = cmp.Or(append(names, leaf.Subject.CommonName, "without a name")...)
 	return &bare, nil
 }
 

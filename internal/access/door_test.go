@@ -252,6 +252,10 @@ func TestClientCertificateIsMappedByItsNames(t *testing.T) {
 		{x509.Certificate{URIs: []*url.URL{uri}, DNSNames: []string{"orders.example"}, NotAfter: late}, "cert:uri"},
 		{x509.Certificate{DNSNames: []string{"a.example", "orders.example"}, Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, "cert:dns"},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, "cert:cn"},
+		// The common name of one that has other names may be anything: an authority that checks those need not check it.
+		{x509.Certificate{DNSNames: []string{"a.example"}, Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, ""},
+		{x509.Certificate{IPAddresses: []net.IP{{10, 0, 0, 9}}, Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, ""},
+		{x509.Certificate{EmailAddresses: []string{"a@b.example"}, Subject: pkix.Name{CommonName: "orders"}, NotAfter: late}, ""},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "other"}, NotAfter: late}, ""},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "kEY"}, NotAfter: late}, "cert:key"},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "\u212aey"}, NotAfter: late}, ""}, // Kelvin's sign, whose lower case is k

@@ -40,6 +40,7 @@ type Options struct {
 	Version     string       // of the server, shown in status and in the OpenAPI document
 	MaxWatchers int          // watch streams and long polls at one time; 0 means 10000
 	MaxHeld     int64        // bytes of changes that watchers are being told; 0 means 64 MiB
+	Exposed     bool         // others than on this machine may do what anonymous ones may; shown in status
 	Log         *slog.Logger // nil discards
 
 	// Certificate says what the server's own is, or nil; nil: it speaks plain HTTP.

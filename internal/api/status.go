@@ -32,7 +32,8 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*struct{ Body nativewire
 		Version: a.opt.Version, Epoch: strconv.FormatUint(st.Epoch, 16), Started: st.Started.UTC(), Loaded: st.Loaded, Durable: st.Durable,
 		Instances: st.Instances, Services: st.Services, Intents: st.Intents, Watchers: int(a.watchers.Load()),
 		Journal: st.Journal, JournalSince: st.JournalSince, Preserve: !st.PreserveOff, Preserving: st.Preserving, Why: st.Why,
-		Expected: st.Expected, Seen: st.Seen, Anonymous: a.opt.Door.Anonymous().String(), Certificate: a.opt.Certificate(), Namespaces: make([]nativewire.NamespaceStatus, len(st.Namespaces)),
+		Expected: st.Expected, Seen: st.Seen, Anonymous: a.opt.Door.Anonymous().String(), Exposed: a.opt.Exposed,
+		Certificate: a.opt.Certificate(), Namespaces: make([]nativewire.NamespaceStatus, len(st.Namespaces)),
 	}
 	if out.Certificate != nil && !whole {
 		out.Certificate.Trouble = "" // it names files

@@ -28,7 +28,7 @@ func (a *API) routeTokens(api huma.API) {
 	add(a, api, huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: pathTokens, Tags: []string{"access"}, Responses: problems(),
 		Summary: "Make a token, or give a client certificate rights", DefaultStatus: http.StatusCreated,
-		Description: "The token is in the answer, once, and kept as a hash alone. With certificate there is none: the name of a verified client certificate (URI, DNS name or common name) is what is shown.",
+		Description: "The token is in the answer, once, and kept as a hash alone. With certificate there is none: the name of a verified client certificate (URI, DNS name, or the common name of one without other names) is what is shown.",
 	}, to(access.Admin), a.createToken)
 	add(a, api, huma.Operation{
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: pathToken, Tags: []string{"access"}, Responses: problems(),
@@ -72,7 +72,7 @@ func (a *API) createToken(ctx context.Context, in *struct {
 		return nil, fail(invalid("expires %v is not a time from now of at most %v", time.Duration(in.Body.Expires), maxLife))
 	}
 	if in.Body.Expires > 0 {
-		t.Expires = t.Created.Add(time.Duration(in.Body.Expires)).Truncate(time.Second)
+		t.Expires = t.Created.Add(time.Duration(in.Body.Expires) + time.Second - 1).Truncate(time.Second) // not a moment sooner than was asked for
 	}
 	text := ""
 	if t.Certificate == "" {

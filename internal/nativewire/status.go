@@ -25,6 +25,7 @@ type Status struct {
 	Expected     float64           `json:"expected" doc:"Heartbeats a minute that the owners promised"`
 	Seen         float64           `json:"seen" doc:"Heartbeats that came in the last minute"`
 	Anonymous    string            `json:"anonymous,omitempty" doc:"What those may who show no token: none, read or all" enum:"none,read,all"`
+	Exposed      bool              `json:"exposed,omitempty" doc:"Others than on the server's own machine may do that, without a token"`
 	Certificate  *Certificate      `json:"certificate,omitempty" doc:"The server's own; absent: it speaks plain HTTP"`
 	Limits       *LimitStatus      `json:"limits,omitempty" doc:"What each client may have; absent: there are none, or you may not read the whole server"`
 	Namespaces   []NamespaceStatus `json:"namespaces" nullable:"false"`

@@ -32,6 +32,6 @@ type TokenWish struct {
 	Name        string   `json:"name" minLength:"1" maxLength:"128" doc:"Letters, digits, . _ -" example:"deploy"`
 	Allow       []string `json:"allow" minItems:"1" maxItems:"64" nullable:"false" doc:"read, register[:PATTERN], operate[:PATTERN], admin" example:"[\"register:ORDERS*\"]"`
 	Namespace   string   `json:"namespace,omitempty" maxLength:"128" doc:"Where alone it is to hold; absent: everywhere"`
-	Certificate string   `json:"certificate,omitempty" maxLength:"1024" doc:"Give these rights to the client certificate of that name instead: a URI, a DNS name or the common name"`
+	Certificate string   `json:"certificate,omitempty" maxLength:"1024" doc:"Give these rights to the client certificate of that name instead: a URI, a DNS name, or the common name of one without other names"`
 	Expires     Duration `json:"expires,omitempty" doc:"How long it is to hold; absent: for ever" example:"2160h"`
 }

@@ -36,7 +36,7 @@ func (s *Server) handler() http.Handler {
 	sw := &mounts{
 		native: m.count(native, t.charge(ofNative, api.New(s.store, api.Options{
 			Door: s.door, Version: s.opt.Version, Log: s.opt.Log, Probes: s.probes.status, Certificate: s.certs.status,
-			Limits: s.limitStatus, MaxHeld: s.limits.Bodies(),
+			Limits: s.limitStatus, MaxHeld: s.limits.Bodies(), Exposed: s.exposed() != "",
 		}))),
 		eureka: m.count(eureka, t.charge(ofEureka, eurekaserver.New(s.store, eurekaserver.Options{Door: s.door, Log: s.opt.Log}))),
 	}

@@ -217,6 +217,9 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 //
 // Errors: the listener's or the journal's. A stop that ctx asked for is none.
 func (s *Server) Serve(ctx context.Context) error {
+	if why := s.exposed(); why != "" {
+		s.opt.Log.Warn("others than on this machine need no token", "address", s.Addr().String(), "anonymous", s.Anonymous().String())
+	}
 	s.probes.start()
 	s.control.start()
 	failed := make(chan error, 1)
