@@ -30,18 +30,19 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "data")
 	for _, c := range []struct {
 		name, listen, data string
+		code               int
 		says               []string
 	}{
-		{"the port is taken", running.Addr, other, []string{running.Addr, "taken", "--listen"}},
-		{"the data are another process's", "127.0.0.1:0", running.Data, []string{running.Data, "another process"}},
-		{"the data directory is a file", "127.0.0.1:0", file, []string{file, "not a directory"}},
-		{"the data directory cannot be made", "127.0.0.1:0", "/proc/muster", []string{"/proc/muster"}},
-		{"the address makes no sense", "nowhere", other, []string{`"nowhere"`, "host:port"}},
+		{"the port is taken", running.Addr, other, 1, []string{running.Addr, "taken", "--listen"}},
+		{"the data are another process's", "127.0.0.1:0", running.Data, 1, []string{running.Data, "another process"}},
+		{"the data directory is a file", "127.0.0.1:0", file, 1, []string{file, "not a directory"}},
+		{"the data directory cannot be made", "127.0.0.1:0", "/proc/muster", 1, []string{"/proc/muster"}},
+		{"the address makes no sense", "nowhere", other, 2, []string{`"nowhere"`, "host:port"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, says := serveEnds(t, running.Binary, "--listen", c.listen, "--data", c.data)
-			if code != 1 {
-				t.Errorf("exit code %d, want 1", code)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
 			}
 			for _, want := range c.says {
 				if !strings.Contains(says, want) {

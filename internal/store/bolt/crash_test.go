@@ -185,7 +185,7 @@ func TestNothingAcknowledgedIsLostByKillMinus9(t *testing.T) {
 	t.Parallel()
 	kills := 5
 	if os.Getenv("MUSTER_SOAK") == "1" {
-		kills = 100
+		kills = 500
 	}
 	dir := t.TempDir()
 	var runs []run
