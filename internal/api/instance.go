@@ -39,8 +39,9 @@ type Operator struct {
 func (a *API) routeInstance(api huma.API) {
 	put := huma.Operation{
 		OperationID: "register", Method: http.MethodPut, Path: pathInstance, Tags: []string{"register"}, Responses: problems(),
-		Summary:     "Register an instance, or change it",
-		Description: "Keeps it listed for ttl, and for ttl again with each heartbeat or PUT. The last owner to register takes the key over. With static: an operator's act, which keeps it listed without heartbeats until it is deregistered; with a lease nothing can be registered at its key meanwhile (409).",
+		Summary: "Register an instance, or change it",
+		Description: "Keeps it listed for ttl, and for ttl again with each heartbeat or PUT. The last owner to register takes the key over. " +
+			"With static: an operator's act, which keeps it listed without heartbeats until it is deregistered; with a lease nothing can be registered at its key meanwhile (409).",
 		Parameters:  pathParams(pathInstance),
 		RequestBody: body(api, reflect.TypeFor[nativewire.Registration]()),
 	}

@@ -44,7 +44,8 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	switch r.Reason {
 	case Requests:
-		return fmt.Sprintf("%s asks for more than %d requests a second (each 2 KiB sent and 64 KiB read count as one more), so its %s are refused for a while; ask less often, or raise the limit with muster serve --limits requests=N", r.Payer, r.Limit, r.Class)
+		return fmt.Sprintf("%s asks for more than %d requests a second (each 2 KiB sent and 64 KiB read count as one more), so its %s are "+
+			"refused for a while; ask less often, or raise the limit with muster serve --limits requests=N", r.Payer, r.Limit, r.Class)
 	case Watchers:
 		return fmt.Sprintf("%s has %d watch streams and long polls open, no more are served; share one for all services of a process, or raise the limit with muster serve --limits watchers=N", r.Payer, r.Limit)
 	case Connections:
