@@ -2,11 +2,9 @@ package store
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"github.com/muster-go/muster"
 )
@@ -46,16 +44,6 @@ type space struct {
 	waiters int
 
 	guard guard // self-preservation
-}
-
-// service holds the leases of one service by instance ID.
-type service struct {
-	space  *space
-	name   string // as first written
-	fold   string
-	seq    uint64 // of its newest change
-	leases map[string]*lease
-	labels map[string]string // the last metadata written: most instances of a service share theirs
 }
 
 func newSpace(s *Store, name string, birth uint64) *space {
@@ -381,31 +369,4 @@ func (sp *space) service(name string) *service {
 	svc := &service{space: sp, name: name, fold: muster.Fold(name), leases: map[string]*lease{}}
 	sp.services[svc.fold] = svc
 	return svc
-}
-
-// share lets an instance use the strings and labels that others of its service already hold.
-func (svc *service) share(in *muster.Instance) {
-	if in.Namespace == svc.space.name {
-		in.Namespace = svc.space.name
-	}
-	if in.Service == svc.name {
-		in.Service = svc.name
-	}
-	in.Zone = shared(in.Zone)
-	in.Version = shared(in.Version)
-	switch {
-	case len(in.Metadata) == 0:
-		in.Metadata = nil
-	case maps.Equal(in.Metadata, svc.labels):
-		in.Metadata = svc.labels
-	default:
-		svc.labels = in.Metadata
-	}
-}
-
-func shared(s string) string {
-	if s == "" {
-		return ""
-	}
-	return unique.Make(s).Value()
 }
