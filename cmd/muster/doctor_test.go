@@ -342,3 +342,17 @@ func TestDoctorLooksAtTheCertificate(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctorSaysAnAddressOnceAndLeavesSchemesToTheirUsers(t *testing.T) {
+	var all []*muster.Instance
+	for i := range 60 {
+		all = append(all, &muster.Instance{Service: "PRINTER", ID: fmt.Sprint("p", i), Status: muster.Up, Endpoints: []muster.Endpoint{{Scheme: "ipp", Address: "10.0.0.9:631"}}})
+	}
+	x := &examination{view: viewOf(all...)}
+	if got := findDuplicates(x); len(got) != 1 || !strings.Contains(got[0].What, "58 more") {
+		t.Errorf("60 instances at one address: %d rows, %+v", len(got), got)
+	}
+	if got := findOdd(x); len(got) != 0 {
+		t.Errorf("ipp:// is odd: %+v", got)
+	}
+}

@@ -127,16 +127,23 @@ func findStale(x *examination) []symptom {
 	return []symptom{{What: fmt.Sprintf("it is from %s ago: %v", age(x.view.Fresh), x.view.Stale)}}
 }
 
+// findDuplicates says each address once, however many have it.
 func findDuplicates(x *examination) (out []symptom) {
 	for _, s := range x.view.Table.Services {
-		owner := map[muster.Endpoint]string{}
+		owners := map[muster.Endpoint][]string{}
 		for _, in := range s.Instances {
 			for _, e := range in.Endpoints {
-				if first, ok := owner[e]; ok && first != in.ID {
-					out = append(out, symptom{s.Service, in.ID, fmt.Sprintf("%s is %s's too", e, first)})
-					continue
+				if !slices.Contains(owners[e], in.ID) {
+					owners[e] = append(owners[e], in.ID)
 				}
-				owner[e] = in.ID
+			}
+		}
+		for _, e := range slices.SortedFunc(maps.Keys(owners), func(a, b muster.Endpoint) int { return strings.Compare(a.String(), b.String()) }) {
+			switch ids := owners[e]; {
+			case len(ids) == 2:
+				out = append(out, symptom{s.Service, ids[1], fmt.Sprintf("%s is %s's too", e, ids[0])})
+			case len(ids) > 2:
+				out = append(out, symptom{s.Service, ids[1], fmt.Sprintf("%s is %s's too, and that of %d more", e, ids[0], len(ids)-2)})
 			}
 		}
 	}
@@ -306,12 +313,13 @@ func onLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// spoken are the schemes that clients of muster, and of what it stands in for, know what to do with.
+// spoken are the schemes that clients of muster, and of what it stands in for, know what to do with. Another one is its users' own
+// affair, unless it is nearly one of these.
 var spoken = [...]string{"http", "https", "h2c", "grpc", "grpcs", "thrift", "thrifts", "tcp", "tls", "udp", "ws", "wss", "rpc", "gorpc", "amqp", "amqps", "redis", "smtp"}
 
 // odd says what is odd about an endpoint, or nothing.
 func odd(e muster.Endpoint) string {
-	if !slices.Contains(spoken[:], e.Scheme) {
+	if !slices.Contains(spoken[:], e.Scheme) && len(nearest(e.Scheme, spoken[:])) > 0 {
 		return "the scheme is unknown" + meant(e.Scheme, spoken[:], "muster instances")
 	}
 	host, _, err := net.SplitHostPort(e.Address)

@@ -87,7 +87,7 @@ func findings() []finding {
 		},
 		{
 			Code: "M203", Title: "an endpoint looks odd", find: findOdd,
-			Why: "Its scheme is none that muster's clients speak, or its host reaches no particular machine (0.0.0.0, link-local).",
+			Why: "Its scheme is nearly one that muster's clients speak, or its host reaches no particular machine (0.0.0.0, link-local).",
 			Do:  "Correct what the instance registers.",
 		},
 		{
