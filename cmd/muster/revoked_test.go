@@ -26,18 +26,28 @@ func TestRegisterSaysThatItsTokenWasRevoked(t *testing.T) {
 	p.code(t)
 }
 
-func TestWatchEndsWhenItsTokenIsRevoked(t *testing.T) {
-	l, dir := guardedLab(t)
-	l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "eyes", "--allow", "read", "--data", dir).stdout)
-	l.put("ORDERS", "10.0.0.1:8080")
-	var out, errs output
-	done := make(chan int, 1)
-	go func() {
-		done <- run(context.Background(), []string{"watch"}, strings.NewReader(""), &out, &errs, func(name string) string { return l.env[name] })
-	}()
-	await(t, "the list", func() bool { return strings.Contains(out.String(), "ORDERS/10.0.0.1:8080") })
-	l.must("token", "revoke", "eyes", "--data", dir)
-	if code := <-done; code != exitDenied || !strings.Contains(errs.String(), "token:eyes was revoked") {
-		t.Errorf("exit code %d, %s", code, errs.String())
+func TestWatchAndWaitEndWhenTheirTokenIsRevoked(t *testing.T) {
+	for name, c := range map[string]struct {
+		args  []string
+		shows string // once the list has come
+	}{
+		"watch": {[]string{"watch"}, "ORDERS/10.0.0.1:8080"},
+		"wait":  {[]string{"wait", "ORDERS", "--for", "2"}, "1 up of 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, dir := guardedLab(t)
+			l.env["MUSTER_TOKEN"] = strings.TrimSpace(l.must("token", "create", "eyes", "--allow", "read", "--data", dir).stdout)
+			l.put("ORDERS", "10.0.0.1:8080")
+			var out, errs output
+			done := make(chan int, 1)
+			go func() {
+				done <- run(context.Background(), c.args, strings.NewReader(""), &out, &errs, func(name string) string { return l.env[name] })
+			}()
+			await(t, "the list", func() bool { return strings.Contains(out.String()+errs.String(), c.shows) })
+			l.must("token", "revoke", "eyes", "--data", dir)
+			if code := <-done; code != exitDenied || !strings.Contains(errs.String(), "token:eyes was revoked") {
+				t.Errorf("exit code %d, %s", code, errs.String())
+			}
+		})
 	}
 }

@@ -47,6 +47,8 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	ctx, end := untilDenied(ctx, r)
+	defer end()
 	begun, last := time.Now(), -1
 	up, listed, why := 0, 0, ""
 	_, err = r.Wait(ctx, service, func(s *muster.Snapshot) bool {
@@ -59,6 +61,9 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 		}
 		return done
 	})
+	if cause := context.Cause(ctx); muster.CodeOf(cause) == muster.Denied {
+		return cause
+	}
 	if muster.CodeOf(err) == muster.Timeout {
 		if v := r.View(); v.Stale != nil {
 			return &muster.Error{Op: "wait", Service: service, Code: muster.Timeout, Err: v.Stale}
@@ -70,6 +75,25 @@ func (c *cli) wait(ctx context.Context, service string, want int, within time.Du
 	}
 	c.progress("%s: %s up after %s", service, count(up, "instance"), short(time.Since(begun)))
 	return nil
+}
+
+// untilDenied ends a context, with the denial as its cause, when the registry refuses to say more: waiting on would be idle.
+func untilDenied(ctx context.Context, r *muster.Registry) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	watching := make(chan struct{})
+	go func() { // ends with ctx, and is waited for
+		defer close(watching)
+		for v := range r.Views(ctx) {
+			if muster.CodeOf(v.Stale) == muster.Denied {
+				cancel(v.Stale)
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-watching
+	}
 }
 
 // chosenOf is the part of a list that sel names; of a service that is not listed an empty one.
