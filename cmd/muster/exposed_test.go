@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +35,9 @@ func TestStatusTellsThatOthersNeedNoTokenWhateverAddressWasAsked(t *testing.T) {
 
 func TestServeWithoutTLSEndsInOrderOnHangup(t *testing.T) {
 	t.Parallel()
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP) // what is started while it is heard does not inherit that it be ignored, as under nohup
+	defer signal.Stop(heard)
 	l := newLab(t)
 	p := l.program(nil, "serve", "--listen", "127.0.0.1:0", "--data", memoryData)
 	await(t, "the server", func() bool { return strings.Contains(p.out.String(), "serves muster://") })

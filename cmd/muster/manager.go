@@ -7,10 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -90,27 +88,24 @@ func newManager(s *server.Server, getenv func(string) string, log *slog.Logger) 
 	}, nil
 }
 
-// serveManaged serves until ctx ends and keeps the service manager informed, if there is one.
-func (c *cli) serveManaged(ctx context.Context, s *server.Server, log *slog.Logger) error {
+// serveManaged serves until ctx ends and keeps the service manager informed, if there is one. A hangup has the TLS files read again; where
+// there are none, and no manager that reloads, it ends the server as a closed terminal ends any program, but for nohup.
+func (c *cli) serveManaged(ctx context.Context, s *server.Server, hangups <-chan os.Signal, nohup bool, log *slog.Logger) error {
 	m, err := newManager(s, c.getenv, log)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	if m == nil {
-		if s.Secure() {
-			defer c.reloadOnHangup(s)()
-			return s.Serve(ctx)
-		}
-		if !signal.Ignored(syscall.SIGHUP) { // nohup's stay ignored
-			var stop context.CancelFunc
-			ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
-			defer stop()
+		ctx, end := context.WithCancel(ctx)
+		defer end()
+		switch {
+		case s.Secure():
+			defer onHangup(hangups, s.Reload)()
+		case !nohup:
+			defer onHangup(hangups, end)()
 		}
 		return s.Serve(ctx)
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	m.hangups = hangups
 	serving, done := context.WithCancel(ctx)
 	var attending sync.WaitGroup

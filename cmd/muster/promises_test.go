@@ -115,6 +115,9 @@ func TestPromisedJSON(t *testing.T) {
 		if x.args == nil {
 			continue
 		}
+		if command == "undo" { // of whatever comes last otherwise, in no order
+			l.must("note", "ORDERS", "10.0.0.2:8080", "to be undone", "--yes")
+		}
 		res := l.run(append(x.args, "-o", "json", "--yes")...)
 		if strings.Contains(res.stderr, "unknown flag: --yes") {
 			res = l.run(append(x.args, "-o", "json")...)

@@ -88,13 +88,16 @@ func (c *cli) serve(ctx context.Context) error {
 	if err := checkListening(ctx, opt); err != nil {
 		return err
 	}
+	ignored, hangups := signal.Ignored(syscall.SIGHUP), make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before anybody is told that there is a server to signal
+	defer signal.Stop(hangups)
 	s, err := server.Open(opt)
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
 	fmt.Fprintf(c.stdout, "muster %s serves %s · Eureka clients: %s/eureka · page: %s/ · data %s\n", version(), musterURL(s), s.URL(), s.URL(), kept)
 	c.tellAccess(s)
-	if err := c.serveManaged(ctx, s, opt.Log); err != nil {
+	if err := c.serveManaged(ctx, s, hangups, ignored, opt.Log); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	c.progress("stopped in order")
@@ -182,20 +185,22 @@ func (c *cli) tellAccess(s *server.Server) {
 	}
 }
 
-// reloadOnHangup reads the TLS files again on each SIGHUP, until stop.
-func (c *cli) reloadOnHangup(s *server.Server) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
+// onHangup calls do at each hangup, until stop.
+func onHangup(hangups <-chan os.Signal, do func()) (stop func()) {
+	stopping, done := make(chan struct{}), make(chan struct{})
+	go func() { // ends with stop, which waits for it
 		defer close(done)
-		for range hangups {
-			s.Reload()
+		for {
+			select {
+			case <-hangups:
+				do()
+			case <-stopping:
+				return
+			}
 		}
 	}()
 	return func() {
-		signal.Stop(hangups)
-		close(hangups)
+		close(stopping)
 		<-done
 	}
 }
