@@ -1,8 +1,8 @@
 // Package server puts what `muster serve` is made of together: a store on a journal, the faces that serve it, the pages for
 // people and for monitoring, and one http.Server with every bound set.
 //
-// A request passes, in this order: the check of the Host a browser sends, counting, the toll that its payer can afford or not, its face. Faces are mounted in handler.go
-// and nowhere else.
+// A request passes, in this order: the check of the Host that a browser sends, counting, the toll that its payer can afford or
+// not, its face, and there the door, which says whether its principal may. Faces are mounted in handler.go and nowhere else.
 package server
 
 import (
